@@ -4,10 +4,11 @@
 use crate::auth::fuzzing::{callback_query, token_answer};
 use crate::config::fuzzing::config_file;
 use crate::graph::fuzzing::{batch_answer, delta_page};
+use crate::graph::fuzzing_rounds::{chat_page, contact_page, event_page};
 use crate::notify::fuzzing::notification_post;
 use crate::retention::fuzzing::audit_page;
 use crate::seal::fuzzing::envelope;
-use crate::sync::fuzzing::html;
+use crate::sync::fuzzing::{bounce, html};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -60,6 +61,26 @@ fn config_files() {
 #[test]
 fn notification_posts() {
     run("notification_post", notification_post);
+}
+
+#[test]
+fn contact_pages() {
+    run("contact_page", contact_page);
+}
+
+#[test]
+fn event_pages() {
+    run("event_page", event_page);
+}
+
+#[test]
+fn chat_pages() {
+    run("chat_page", chat_page);
+}
+
+#[test]
+fn bounces() {
+    run("bounce", bounce);
 }
 
 #[test]

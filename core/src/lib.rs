@@ -58,10 +58,11 @@ pub mod fuzzing {
     pub use crate::auth::fuzzing::{callback_query, token_answer};
     pub use crate::config::fuzzing::config_file;
     pub use crate::graph::fuzzing::{batch_answer, delta_page};
+    pub use crate::graph::fuzzing_rounds::{chat_page, contact_page, event_page};
     pub use crate::notify::fuzzing::notification_post;
     pub use crate::retention::fuzzing::audit_page;
     pub use crate::seal::fuzzing::envelope;
-    pub use crate::sync::fuzzing::html;
+    pub use crate::sync::fuzzing::{bounce, html};
 }
 #[cfg(test)]
 mod fuzz_tests;

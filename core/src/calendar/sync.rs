@@ -4,7 +4,7 @@ use super::Calendar;
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
-use crate::graph::{Caller, Changes, ChangesAnswer, EventItem, EventProof, GraphEvent};
+use crate::graph::{Caller, Changes, ChangesAnswer, EventItem, EventProof, GraphEvent, Round, is_about_one};
 use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::Stop;
@@ -16,8 +16,6 @@ use std::time::Duration;
 const THIS: &str = "this sync of a calendar";
 /// How long it waits in all for Retry-After and outages before it reports them.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Pages of one round: more events than a calendar holds.
-const MOST_PAGES: u32 = 5_000;
 /// Events asked for by their ids, and stored, at a time.
 const AT_ONCE: usize = 200;
 
@@ -38,6 +36,8 @@ struct Found {
     gone: BTreeSet<String>,
     /// There, and as they were, as far as can be told.
     kept: Vec<String>,
+    /// Why something could not be told of one of them.
+    failed: Option<Error>,
 }
 
 impl Calendar {
@@ -59,19 +59,23 @@ impl Pass<'_> {
     }
 
     async fn run(&self) -> Result<u32> {
-        let mut changed = self.pages().await?;
+        let mut failed = None;
+        let mut changed = self.pages(&mut failed).await?;
         // A round ends with questions: what it did not show may be gone.
         let unshown = self.calendar.store.unshown_events(&self.account.id).await?;
         for ids in unshown.chunks(AT_ONCE) {
             let mut found = Found::default();
             self.ask(ids.to_vec(), &mut found).await?;
             changed = changed.saturating_add(self.store(&found, None, false).await?);
+            failed = failed.or(found.failed);
         }
-        Ok(changed.saturating_add(self.store(&Found::default(), None, true).await?))
+        changed = changed.saturating_add(self.store(&Found::default(), None, true).await?);
+        // What is wrong with one event keeps none of the others out. It is told in the end.
+        failed.map_or(Ok(changed), Err)
     }
 
-    /// Every page from where the calendar stands to its next delta link.
-    async fn pages(&self) -> Result<u32> {
+    /// Every page from where the calendar stands to its next delta link. `failed`: what could not be told of single events.
+    async fn pages(&self, failed: &mut Option<Error>) -> Result<u32> {
         let (store, account_id) = (&self.calendar.store, self.account.id.as_str());
         let row = store.calendar_view(account_id).await?;
         let mut version = row.as_ref().map_or(0, |row| row.link_version);
@@ -80,24 +84,40 @@ impl Pass<'_> {
             Some(row) if (row.from_at, row.to_at) == self.view => self.link().await?,
             _ => None,
         };
-        let (mut changed, mut has_begun) = (0_u32, false);
+        let (mut changed, mut has_begun, mut round) = (0_u32, false, Round::default());
         let view = (from_ms(self.view.0), from_ms(self.view.1));
-        for _ in 0..MOST_PAGES {
+        loop {
             if link.is_none() {
                 if !store.begin_calendar(account_id, self.account.generation, &self.lease, self.view).await? {
                     return Err(taken_over(THIS));
                 }
-                has_begun = true;
+                (has_begun, round) = (true, Round::default());
             }
-            match self.stop.until(self.calendar.graph.calendar_changes(&self.caller(), view, link.as_deref())).await? {
+            let answer = match self.stop.until(self.calendar.graph.calendar_changes(&self.caller(), view, link.as_deref())).await? {
+                ChangesAnswer::Page(page) => match round.take(&page.link, page.is_delta, page.items.iter().map(mark), "events") {
+                    Ok(()) => ChangesAnswer::Page(page),
+                    Err(endless) => ChangesAnswer::Astray(endless),
+                },
+                answer => answer,
+            };
+            match answer {
                 ChangesAnswer::Lost if !has_begun => link = None,
                 ChangesAnswer::Lost => return Err(Error::new(ErrorKind::Upstream, "Microsoft lost its place in the calendar twice. Sync again later; nothing here is lost.")),
+                ChangesAnswer::Astray(error) if has_begun => return Err(error),
+                // Else the calendar would stand still for ever.
+                ChangesAnswer::Astray(error) => {
+                    tracing::warn!(target: "tidings::sync", account = account_id, reason = error.reason(), "a stored link of a calendar is given up; it is read anew");
+                    link = None;
+                }
                 ChangesAnswer::Gone => return Err(Error::new(ErrorKind::NotFound, "The mailbox has no calendar.")),
                 ChangesAnswer::Page(page) => {
                     version += 1;
                     let found = self.found(&page).await?;
                     changed = changed.saturating_add(self.store(&found, Some((&page.link, version)), false).await?);
                     failpoint!("calendar.stored_page");
+                    if failed.is_none() {
+                        *failed = found.failed;
+                    }
                     if page.is_delta {
                         return Ok(changed);
                     }
@@ -105,7 +125,6 @@ impl Pass<'_> {
                 }
             }
         }
-        Err(Error::new(ErrorKind::Upstream, "Microsoft's pages of events do not end."))
     }
 
     /// Where the calendar stands. None: at its beginning.
@@ -126,20 +145,30 @@ impl Pass<'_> {
     /// What a page says, with what it leaves open asked for.
     async fn found(&self, page: &Changes<EventItem>) -> Result<Found> {
         let mut found = Found::default();
-        let mut removed = Vec::new();
+        let (mut removed, mut was_shown, mut unreadable) = (BTreeSet::new(), BTreeSet::new(), 0_u32);
+        // The last word of a page counts.
         for item in &page.items {
             match item {
                 EventItem::Event(event) => {
+                    removed.remove(&event.event.graph_id);
                     found.events.insert(event.event.graph_id.clone(), (**event).clone());
                 }
-                EventItem::Removed { id } => removed.push(id.clone()),
-                EventItem::Unreadable => {}
+                EventItem::Removed { id } => {
+                    if found.events.remove(id).is_some() {
+                        was_shown.insert(id.clone());
+                    }
+                    removed.insert(id.clone());
+                }
+                EventItem::Unreadable => unreadable += 1,
             }
         }
-        removed.retain(|id| !found.events.contains_key(id));
-        // What was never here was never in the view.
+        if unreadable > 0 {
+            tracing::warn!(target: "tidings::sync", account = self.account.id, rows = unreadable, "events that cannot be read are left out");
+        }
+        // What was never here, nor on this page, was never in the view.
+        let mut removed: Vec<String> = removed.into_iter().collect();
         let known = self.known(&removed).await?;
-        removed.retain(|id| known.contains_key(id));
+        removed.retain(|id| known.contains_key(id) || was_shown.contains(id));
         self.ask(removed, &mut found).await?;
         let masters: BTreeSet<String> = found.events.values().filter(|one| one.is_part).filter_map(|one| one.event.series_id.clone()).filter(|id| !found.events.contains_key(id)).collect();
         let masters: Vec<String> = masters.into_iter().collect();
@@ -174,6 +203,11 @@ impl Pass<'_> {
                     found.gone.insert(id);
                 }
                 EventProof::Unreadable => found.kept.push(id),
+                EventProof::Failed(error) if is_about_one(&error) && !error.is_overload() => {
+                    found.failed.get_or_insert(error);
+                    found.kept.push(id);
+                }
+                EventProof::Failed(error) => return Err(error),
             }
         }
         Ok(())
@@ -232,5 +266,14 @@ impl Pass<'_> {
             now: to_ms(calendar.clock.now()),
         };
         calendar.store.store_events(batch).await
+    }
+}
+
+/// What tells one item of a round from another.
+fn mark(item: &EventItem) -> (&str, bool) {
+    match item {
+        EventItem::Event(event) => (&event.event.graph_id, false),
+        EventItem::Removed { id } => (id, true),
+        EventItem::Unreadable => ("", false),
     }
 }

@@ -4,7 +4,7 @@ use super::Chats;
 use crate::clock::{from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
-use crate::graph::{Caller, ChatState, TeamsMessageItem};
+use crate::graph::{Caller, ChatState, TeamsMessageItem, TeamsMessageList, is_about_one};
 use crate::pipeline::Priority;
 use crate::random;
 use crate::runtime::Stop;
@@ -21,6 +21,8 @@ const DAY_MS: i64 = 86_400_000;
 const FIRST_DAYS: i64 = 30;
 /// Chats looked at: those in which something was said last.
 const MOST_CHATS: usize = 1_000;
+/// Chats that may fail in one sync; more of them are an outage.
+const MOST_FAILURES: usize = 10;
 /// Messages taken of one chat at a time, the newest.
 const MOST_MESSAGES: usize = 1_000;
 
@@ -64,7 +66,7 @@ impl Pass<'_> {
         let hashes = self.chats.vault.hashes(account_id).await?;
         let known: HashMap<String, ChatPlaceRow> = store.chat_places(account_id).await?.into_iter().map(|row| (row.chat_id.clone(), row)).collect();
         let first = self.now - FIRST_DAYS * DAY_MS;
-        let (mut changed, mut refused, mut is_any_read) = (0_u32, Vec::new(), !known.is_empty());
+        let (mut changed, mut refused, mut failed, mut is_any_read) = (0_u32, Vec::new(), Vec::new(), !known.is_empty());
         for state in &states {
             let mark = hashes.of("chat mark", &[state.mark.as_bytes()])?;
             let place = known.get(&state.id);
@@ -72,10 +74,13 @@ impl Pass<'_> {
             if is_quiet || place.is_some_and(|place| place.mark == mark) {
                 continue;
             }
-            let known_to = place.map_or(first, |place| place.known_to);
+            // A time to come would leave out everything until then.
+            let known_to = place.map_or(first, |place| place.known_to.min(self.now));
             match self.chat(state, mark, known_to).await {
                 Ok(count) => (changed, is_any_read) = (changed.saturating_add(count), true),
                 Err(e) if e.kind() == ErrorKind::Forbidden => refused.push((ChatPlaceRow { chat_id: state.id.clone(), mark, known_to }, e)),
+                // What is wrong with one chat keeps none of the others out. It is told in the end.
+                Err(e) if is_about_one(&e) && !e.is_overload() && failed.len() < MOST_FAILURES => failed.push(e),
                 Err(e) => return Err(e),
             }
             failpoint!("chats.stored_chat");
@@ -84,7 +89,7 @@ impl Pass<'_> {
         if !store.chats_were_looked_at(account_id, self.account.generation, &self.lease, self.now).await? {
             return Err(taken_over(THIS));
         }
-        Ok(changed)
+        failed.into_iter().next().map_or(Ok(changed), Err)
     }
 
     /// A chat that its organisation lets nobody read stops no other: it is asked about again once something happens in it. If no chat at all may be read, that is told.
@@ -104,8 +109,12 @@ impl Pass<'_> {
         // Times are cut to milliseconds: what changed in the same one is asked for again.
         let since = from_ms(known_to.saturating_sub(1));
         // Gone, or the person left it, between the two answers.
-        let Some(items) = self.stop.until(self.chats.graph.teams_messages_since(&self.caller(), &state.id, since, MOST_MESSAGES)).await? else { return Ok(0) };
-        let known_to = items.iter().map(|item| to_ms(item.modified_at)).max().unwrap_or(known_to).max(known_to);
+        let Some(TeamsMessageList { items, unread }) = self.stop.until(self.chats.graph.teams_messages_since(&self.caller(), &state.id, since, MOST_MESSAGES)).await? else { return Ok(0) };
+        if unread > 0 {
+            tracing::warn!(target: "tidings::sync", account = self.account.id, rows = unread, "chat messages that cannot be read are left out");
+        }
+        // A message of a time to come must not hide those that come before it.
+        let known_to = items.iter().map(|item| to_ms(item.modified_at).min(self.now)).max().unwrap_or(known_to).max(known_to);
         let place = ChatPlaceRow { chat_id: state.id.clone(), mark, known_to };
         self.keep(&place, &items).await
     }

@@ -42,6 +42,8 @@ mod cache_tests;
 #[cfg(all(test, unix))]
 mod erasure_tests;
 #[cfg(all(test, unix))]
+mod hostile_tests;
+#[cfg(all(test, unix))]
 mod owner_tests;
 #[cfg(all(test, unix))]
 mod raw_tests;

@@ -3,6 +3,7 @@
 //! The default folder stands in no list of folders, so it is asked for as the contacts of the mailbox (Graph, known issues).
 
 use super::changes::ChangesAnswer;
+use super::mail::is_about_one;
 use super::wire::{self, EmailAddress, Recipient};
 use super::{Caller, Graph, segment};
 use crate::error::{Error, ErrorKind, Result};
@@ -13,8 +14,8 @@ use serde::Deserialize;
 use std::collections::HashSet;
 
 const CONTACT: &str = "displayName,givenName,surname,companyName,department,jobTitle,emailAddresses,businessPhones,homePhones,mobilePhone,categories,changeKey,parentFolderId";
-/// Contacts of a page.
-const PAGE: u32 = 200;
+/// Bytes of a change key; a longer one is none, and the contact is compared.
+const LONGEST_KEY: usize = 1_024;
 /// More folders than this are no contact list.
 const MOST_FOLDERS: usize = 1_000;
 /// The default folder, by its well-known name.
@@ -69,6 +70,15 @@ struct WireContact {
     categories: Vec<String>,
 }
 
+/// The folders of contacts of a mailbox.
+#[derive(Debug)]
+pub struct ContactFolders {
+    /// The default one first.
+    pub ids: Vec<String>,
+    /// There are others, of which no id can be read, or that could not be listed now.
+    pub are_more: bool,
+}
+
 impl WireContact {
     fn read(self) -> ContactItem {
         if self.removed.is_some() {
@@ -90,22 +100,22 @@ impl WireContact {
             categories: self.categories,
             ..Contact::default()
         };
-        ContactItem::Contact { contact: Box::new(contact), change_key: self.change_key.unwrap_or_default() }
+        ContactItem::Contact { contact: Box::new(contact), change_key: self.change_key.filter(|key| key.len() <= LONGEST_KEY).unwrap_or_default() }
     }
 }
 
-fn item(raw: &str, proofs: &Proofs) -> ContactItem {
+pub(super) fn item(raw: &str, proofs: &Proofs) -> ContactItem {
     match wire::item::<WireContact>(raw) {
-        // An id that is stored in clear repeats what proves who we are.
-        Some(contact) if !proofs.are_in(&contact.id) => contact.read(),
+        // What is stored in clear repeats what proves who we are.
+        Some(contact) if !proofs.are_in(&contact.id) && !contact.change_key.as_ref().is_some_and(|key| proofs.are_in(key)) => contact.read(),
         _ => ContactItem::Unreadable,
     }
 }
 
 impl Graph {
-    /// Ids of the folders of contacts, the default one first. Errors: LimitExceeded, when there are more than anybody has.
-    pub async fn contact_folders(&self, caller: &Caller) -> Result<Vec<String>> {
-        let (mut ids, mut seen) = (vec![DEFAULT_CONTACTS.to_owned()], HashSet::new());
+    /// Errors: LimitExceeded, when there are more than anybody has.
+    pub async fn contact_folders(&self, caller: &Caller) -> Result<ContactFolders> {
+        let (mut ids, mut seen, mut are_more) = (vec![DEFAULT_CONTACTS.to_owned()], HashSet::from([DEFAULT_CONTACTS.to_owned()]), false);
         let mut open: Vec<Option<String>> = vec![None];
         while let Some(parent) = open.pop() {
             let path = match &parent {
@@ -113,9 +123,19 @@ impl Graph {
                 Some(id) => self.path(caller, &format!("contactFolders/{}/childFolders", segment(id)?)).await?,
             };
             let url = self.url(&path, &[("$select", "id"), ("$top", "100")])?;
-            // Deleted since its parent was read.
-            let Some(list) = self.list::<WireFolder>(caller, url).await? else { continue };
-            for folder in list.all()? {
+            let list = match self.list::<WireFolder>(caller, url).await {
+                Ok(Some(list)) => list,
+                // Deleted since its parent was read.
+                Ok(None) => continue,
+                // What lies in one folder keeps none of the others out.
+                Err(error) if parent.is_some() && is_about_one(&error) && !error.is_overload() => {
+                    are_more = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            are_more |= list.unread > 0;
+            for folder in list.items {
                 if !seen.insert(folder.id.clone()) {
                     continue;
                 }
@@ -126,7 +146,7 @@ impl Graph {
                 ids.push(folder.id);
             }
         }
-        Ok(ids)
+        Ok(ContactFolders { ids, are_more })
     }
 
     /// A page of what changed in a folder since `link`; from the beginning without one.
@@ -136,6 +156,6 @@ impl Graph {
             id => self.path(caller, &format!("contactFolders/{}/contacts/delta", segment(id)?)).await?,
         };
         let first = self.url(&path, &[("$select", CONTACT)])?;
-        self.changes(caller, &first, link, &format!("odata.maxpagesize={PAGE}"), "contacts", item).await
+        self.changes(caller, &first, link, "", "contacts", item).await
     }
 }

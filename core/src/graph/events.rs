@@ -17,9 +17,15 @@ use std::time::SystemTime;
 
 const EVENT: &str = "id,subject,bodyPreview,start,end,originalStartTimeZone,originalEndTimeZone,isAllDay,isCancelled,isOrganizer,onlineMeeting,\
 onlineMeetingUrl,location,organizer,attendees,type,seriesMasterId,showAs,sensitivity,categories,webLink,lastModifiedDateTime";
-/// Events of a page, and how their times are written.
-const PREFERRED: &str = "outlook.timezone=\"UTC\", odata.maxpagesize=200";
+/// How their times are written.
+const PREFERRED: &str = "outlook.timezone=\"UTC\", ";
 const DAY_MS: i64 = 86_400_000;
+/// The beginning of the year 1: what lies before is no time of a calendar.
+const FIRST_MS: i64 = -62_135_596_800_000;
+/// The last whole day that every language has a time for, in whatever zone. Microsoft writes the end of the year 9999 for "for ever".
+const LAST_DAY_MS: i64 = 253_402_128_000_000;
+/// What begins like that is "for ever".
+const FOR_EVER: &str = "9999-12-3";
 
 /// An event as Microsoft shows it, without what only this store knows of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +51,8 @@ pub enum EventProof {
     Here(Box<GraphEvent>),
     Gone,
     Unreadable,
+    /// It cannot be told now.
+    Failed(Error),
 }
 
 #[derive(Deserialize)]
@@ -149,13 +157,18 @@ impl WireTime {
     fn at(&self) -> Option<SystemTime> {
         let text = self.date_time.as_deref()?.trim();
         let is_utc = self.time_zone.as_deref().is_none_or(|zone| windows_zones::iana(zone).is_some_and(|zone| matches!(zone.as_str(), "Etc/UTC" | "Etc/GMT" | "GMT")));
-        rfc3339::from_text(text).or_else(|| if is_utc { rfc3339::from_text(&format!("{text}Z")) } else { None })
+        if text.starts_with(FOR_EVER) {
+            return Some(from_ms(LAST_DAY_MS));
+        }
+        let at = rfc3339::from_text(text).or_else(|| if is_utc { rfc3339::from_text(&format!("{text}Z")) } else { None })?;
+        (to_ms(at) >= FIRST_MS).then_some(at)
     }
 }
 
 /// Days have no zone. Should one have been moved into UTC all the same, its midnight is the nearest.
 fn day(at: SystemTime) -> SystemTime {
-    from_ms((to_ms(at) + DAY_MS / 2).div_euclid(DAY_MS) * DAY_MS)
+    let midnight = to_ms(at).saturating_add(DAY_MS / 2).div_euclid(DAY_MS).saturating_mul(DAY_MS);
+    from_ms(midnight.clamp(FIRST_MS, LAST_DAY_MS))
 }
 
 /// None: it names nobody.
@@ -185,7 +198,7 @@ impl WireEvent {
         }
         let (Some(start), Some(end)) = (self.start.as_ref().and_then(WireTime::at), self.end.as_ref().and_then(WireTime::at)) else { return EventItem::Unreadable };
         let kind = small(self.kind.as_ref());
-        let (is_master, series_id) = (kind == "seriesmaster", wire::told(self.series_master_id));
+        let (is_master, series_id) = (kind == "seriesmaster", self.series_master_id.filter(|id| wire::is_id(id)));
         let kind = match kind.as_str() {
             "occurrence" if series_id.is_some() => EventKind::Occurrence,
             "exception" if series_id.is_some() => EventKind::Exception,
@@ -254,7 +267,7 @@ impl GraphEvent {
     }
 }
 
-fn item(raw: &str, proofs: &Proofs) -> EventItem {
+pub(super) fn item(raw: &str, proofs: &Proofs) -> EventItem {
     match wire::item::<WireEvent>(raw) {
         // Ids that are stored in clear repeat what proves who we are.
         Some(event) if !proofs.are_in(&event.id) && !event.series_master_id.as_ref().is_some_and(|id| proofs.are_in(id)) => event.read(),
@@ -269,7 +282,7 @@ impl Graph {
         self.changes(caller, &first, link, PREFERRED, "events", item).await
     }
 
-    /// What is there of these, twenty a request, in their order.
+    /// What is there of these, twenty a request, in their order. What is wrong with one of them is told of that one.
     pub async fn events_by_id(&self, caller: &Caller, ids: &[String]) -> Result<Vec<EventProof>> {
         let place = self.place(caller).await?;
         let paths = ids.iter().map(|id| Ok(format!("/{place}/events/{}?$select={EVENT}", segment(id)?))).collect::<Result<Vec<_>>>()?;
@@ -278,10 +291,10 @@ impl Graph {
             proofs.push(match answer {
                 Item::Absent => EventProof::Gone,
                 Item::Failed(error) if error.kind() == ErrorKind::InvalidInput => EventProof::Unreadable,
-                Item::Failed(error) => return Err(error),
+                Item::Failed(error) => EventProof::Failed(error),
                 Item::Found(text, secrets) => match item(&text, &secrets) {
                     EventItem::Event(event) if event.event.graph_id == *id => EventProof::Here(event),
-                    EventItem::Event(_) => return Err(Error::new(ErrorKind::Upstream, "Microsoft showed another event than the one that was asked for. Try again later.").on_account(&caller.account_id)),
+                    EventItem::Event(_) => EventProof::Failed(Error::new(ErrorKind::Upstream, "Microsoft showed another event than the one that was asked for. Try again later.").on_account(&caller.account_id)),
                     EventItem::Removed { .. } | EventItem::Unreadable => EventProof::Unreadable,
                 },
             });

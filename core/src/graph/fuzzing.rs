@@ -123,7 +123,7 @@ pub fn batch_answer(bytes: &[u8]) {
     }
 }
 
-fn proofs() -> &'static Proofs {
+pub(super) fn proofs() -> &'static Proofs {
     static PROOFS: OnceLock<Proofs> = OnceLock::new();
     PROOFS.get_or_init(|| {
         let mut sent = Secrets::default();

@@ -1,12 +1,11 @@
 //! Lists that are read whole, page by page.
 
 use super::paging::Pages;
-use super::wire::{self, Page};
+use super::wire;
 use super::{Caller, Graph};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use http::{HeaderName, HeaderValue};
-use serde_json::value::RawValue;
 use url::Url;
 
 /// Pages of a list that are read; more of them do not end.
@@ -54,7 +53,7 @@ impl Graph {
             }
             let Some(response) = self.look(request).await? else { return Ok(None) };
             let text = json::text(&response.body);
-            let mut page: Page<&RawValue> = wire::of_text(&text)?;
+            let mut page = wire::page(&text)?;
             if response.repeats(&text) {
                 return Err(wire::repeating().on_account(&caller.account_id));
             }

@@ -6,7 +6,7 @@ use super::delta::{DeltaItem, MESSAGE, checked_items};
 use super::paging::Pages;
 use super::reading::{KeepBody, PageReader};
 use super::{Caller, Graph, fault, segment, wire};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::json::lenient;
 use crate::model::rfc3339;
 use crate::pipeline::{MAX_STREAMED, Sink};
@@ -50,12 +50,19 @@ pub struct Listing {
     pages: Pages,
     /// None: the last page was read.
     next: Option<Url>,
+    /// Why what follows cannot be asked for; told once what came is taken.
+    fault: Option<Error>,
 }
 
 impl Listing {
+    /// The link of the page that came last cannot be followed.
+    pub fn leads_astray(&self) -> bool {
+        self.fault.is_some()
+    }
+
     /// The last page was not read yet.
     pub fn has_more(&self) -> bool {
-        self.next.is_some()
+        self.next.is_some() || self.fault.is_some()
     }
 }
 
@@ -71,7 +78,7 @@ impl Graph {
         let mut query = vec![("$select", MESSAGE), ("$top", top.as_str()), ("$orderby", order)];
         query.extend(filter.as_deref().map(|filter| ("$filter", filter)));
         let first = self.url(&self.path(caller, &format!("mailFolders/{}/messages", segment(&range.folder_id)?)).await?, &query)?;
-        Ok(Listing { folder_id: range.folder_id.clone(), page_size, pages: Pages::of(first.clone()), next: Some(first) })
+        Ok(Listing { folder_id: range.folder_id.clone(), page_size, pages: Pages::of(first.clone()), next: Some(first), fault: None })
     }
 
     /// How many messages each folder holds, all of them or those received at `from` or later, in the order of the folders; None where it cannot be told, or the folder is gone.
@@ -95,8 +102,11 @@ impl Graph {
         Ok(self.batch_get(caller, &paths, fault::is_absent).await?.into_iter().map(read).collect())
     }
 
-    /// The next page; None after the last. It is read while it arrives; `keep` makes of each body what is kept of it. After an error the same page can be asked for again, but not after one of its link, which ends the list.
+    /// The next page; None after the last. It is read while it arrives; `keep` makes of each body what is kept of it. After an error the same page can be asked for again. A link that cannot be followed is the error of the call after its page, and ends the list.
     pub async fn listed(&self, caller: &Caller, listing: &mut Listing, keep: KeepBody) -> Result<Option<Vec<DeltaItem>>> {
+        if let Some(fault) = listing.fault.take() {
+            return Err(fault);
+        }
         let Some(url) = listing.next.clone() else { return Ok(None) };
         let mut request = self.get(caller, url);
         // As with delta: a smaller page is the better next try.
@@ -117,8 +127,8 @@ impl Graph {
             Ok((items, page.next_link))
         };
         let (items, link) = read().map_err(|e| e.with_request_id(response.request_id()).on_account(&caller.account_id))?;
-        listing.next = None;
-        listing.next = link.map(|link| listing.pages.next(self.pipeline.hosts(), &self.root, caller, &link)).transpose()?;
+        let next = link.map(|link| listing.pages.next(self.pipeline.hosts(), &self.root, caller, &link)).transpose();
+        (listing.next, listing.fault) = next.map_or_else(|error| (None, Some(error)), |next| (next, None));
         Ok(Some(items))
     }
 }

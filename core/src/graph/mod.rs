@@ -23,6 +23,7 @@ mod posts;
 mod quoted;
 mod raw;
 mod reading;
+mod rounds;
 mod teams_messages;
 mod search;
 mod shared_mailbox;
@@ -42,13 +43,14 @@ pub use untold::MessageProperty;
 pub use edits::MailEdit;
 pub use events::{EventItem, EventProof, GraphEvent};
 pub use folder_changes::FolderChanges;
+pub use rounds::Round;
 pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
 pub use reading::{KeptBody, MailBody};
 pub use content::{Content, ContentPlace};
 pub use raw::{PageWalk, RawAnswer, RawCall};
 pub use answers::{AnswerKind, OutgoingAnswer};
-pub use teams_messages::{ChatState, GraphTeamsMessage, TeamsMessageItem};
+pub use teams_messages::{ChatState, GraphTeamsMessage, TeamsMessageItem, TeamsMessageList};
 pub use files::{ChatReader, DriveFile, FileFolder};
 pub use posts::{Mentioned, MentionedKind, OutgoingAttachment, OutgoingMention, OutgoingPicture, OutgoingPost, PostPlace};
 pub use teams::{Person, pair_of_chat};
@@ -221,6 +223,8 @@ fn literal(text: &str) -> String {
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing_rounds;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -92,8 +92,10 @@ fn is_id(id: &str) -> bool {
 }
 
 impl WireSubscription {
-    fn expires_at(&self) -> Option<i64> {
-        self.expiration_date_time.as_deref().and_then(wire::time).map(to_ms)
+    /// When it ends. What was asked for is the longest, so that it is renewed in time whatever is told; one that had ended already would not have been granted.
+    fn expires_at(&self, asked: i64, now: i64) -> i64 {
+        let told = self.expiration_date_time.as_deref().and_then(wire::time).map(to_ms);
+        told.filter(|at| *at > now).map_or(asked, |at| at.min(asked))
     }
 }
 
@@ -130,7 +132,7 @@ impl Graph {
         let response = self.pipeline.send(self.write(caller, Method::POST, self.url("subscriptions", &[])?, body, Safety::Once)).await?;
         if response.status.is_success() {
             let made: WireSubscription = wire::read(&response.body)?;
-            let expires_at = made.expires_at().unwrap_or(new.expires_at);
+            let expires_at = made.expires_at(new.expires_at, to_ms(self.pipeline.clock().now()));
             let id = made.id.filter(|id| is_id(id) && !response.repeats(id)).ok_or_else(wire::unreadable)?;
             return Ok(MadeSubscription::Made { id, expires_at });
         }
@@ -158,7 +160,7 @@ impl Graph {
         let response = self.pipeline.send(self.write(caller, Method::PATCH, url, body, Safety::Repeatable)).await?;
         if response.status.is_success() {
             let renewed: WireSubscription = wire::read(&response.body)?;
-            return Ok(RenewedSubscription::Until(renewed.expires_at().unwrap_or(expires_at)));
+            return Ok(RenewedSubscription::Until(renewed.expires_at(expires_at, to_ms(self.pipeline.clock().now()))));
         }
         if response.status == StatusCode::BAD_REQUEST && let Some(minutes) = longest(&error_message(&response.body)) {
             return Ok(RenewedSubscription::TooLong(minutes));
@@ -197,7 +199,27 @@ fn refusal(response: Response, caller: &Caller) -> crate::error::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::longest;
+    use super::{WireSubscription, longest};
+    use serde_json::json;
+
+    #[test]
+    fn whatever_end_is_told_it_is_renewed_in_time() {
+        let (now, asked) = (1_768_467_600_000, 1_769_072_400_000);
+        for (told, end) in [
+            (json!("2026-01-16T09:00:00Z"), 1_768_554_000_000),
+            (json!("9999-12-30T00:00:00Z"), asked),
+            (json!("9999-12-31T23:59:59Z"), asked),
+            (json!("0001-01-01T00:00:00Z"), asked),
+            (json!("2026-01-01T00:00:00Z"), asked),
+            (json!("soon"), asked),
+            (json!(17), asked),
+            (json!(null), asked),
+            (json!({ "at": [] }), asked),
+        ] {
+            let shown: WireSubscription = serde_json::from_value(json!({ "id": "s", "expirationDateTime": told })).unwrap();
+            assert_eq!(shown.expires_at(asked, now), end, "{told}");
+        }
+    }
 
     #[test]
     fn a_refusal_names_the_longest_lifetime() {

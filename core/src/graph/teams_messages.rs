@@ -2,6 +2,7 @@
 //!
 //! Delta is for applications alone (chat: getAllMessages), so a person's chats are listed.
 
+use super::list::List;
 use super::places::{PAGE, WireUser};
 use super::wire::{self, ItemBody};
 use super::{Caller, Graph, segment};
@@ -21,6 +22,14 @@ pub struct ChatState {
     pub last_at: Option<SystemTime>,
 }
 
+/// What was said in a chat.
+#[derive(Debug)]
+pub struct TeamsMessageList {
+    pub items: Vec<TeamsMessageItem>,
+    /// Messages of no usable form: without an id, or without a time.
+    pub unread: usize,
+}
+
 /// A message as Microsoft shows it, without what only this store knows of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GraphTeamsMessage {
@@ -38,7 +47,7 @@ pub struct TeamsMessageItem {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireState {
+pub(super) struct WireState {
     #[serde(deserialize_with = "wire::id")]
     id: String,
     #[serde(default, deserialize_with = "lenient::scalar")]
@@ -72,14 +81,16 @@ impl From<WireState> for ChatState {
             last.and_then(|last| last.is_deleted).unwrap_or_default().to_string(),
             text(last.and_then(|last| last.body.as_ref()).and_then(|body| body.content.as_ref())),
         ];
-        let last_at = last.and_then(|last| last.created_date_time.as_deref()).and_then(wire::time);
+        // Something was said, even if it is not told when.
+        let updated_at = last.and(chat.last_updated_date_time.as_deref());
+        let last_at = last.and_then(|last| last.created_date_time.as_deref()).and_then(wire::time).or_else(|| updated_at.and_then(wire::time));
         Self { id: chat.id, mark: parts.join("\n"), last_at }
     }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireTeamsMessage {
+pub(super) struct WireTeamsMessage {
     #[serde(deserialize_with = "wire::id")]
     id: String,
     #[serde(default, deserialize_with = "lenient::scalar")]
@@ -136,9 +147,9 @@ struct WireAttached {
 
 impl WireTeamsMessage {
     /// None: it has no time.
-    fn read(self, chat_id: &str) -> Option<TeamsMessageItem> {
+    pub(super) fn read(self, chat_id: &str) -> Option<TeamsMessageItem> {
         let at = |text: &Option<String>| text.as_deref().and_then(wire::time);
-        let sent_at = at(&self.created_date_time)?;
+        let sent_at = at(&self.created_date_time).or_else(|| at(&self.last_modified_date_time))?;
         let (user, app) = self.from.map_or((None, None), |from| (from.user, from.application));
         let sender = user.map(|user| ChatMember { user_id: user.id, name: user.display_name.unwrap_or_default(), address: None });
         let mention = |one: WireMention| {
@@ -190,11 +201,16 @@ impl Graph {
     }
 
     /// What was said or changed in a chat since then, the newest first, at most this many. None: there is no such chat, or the person is not in it.
-    pub async fn teams_messages_since(&self, caller: &Caller, chat_id: &str, since: SystemTime, most: usize) -> Result<Option<Vec<TeamsMessageItem>>> {
+    pub async fn teams_messages_since(&self, caller: &Caller, chat_id: &str, since: SystemTime, most: usize) -> Result<Option<TeamsMessageList>> {
         let filter = format!("lastModifiedDateTime gt {}", rfc3339::to_text(since));
         let url = self.url(&format!("chats/{}/messages", segment(chat_id)?), &[("$orderby", "lastModifiedDateTime desc"), ("$filter", &filter), ("$top", &PAGE.to_string())])?;
         let list = self.list_some::<WireTeamsMessage>(caller, url, most).await?;
-        Ok(list.map(|list| list.items.into_iter().filter_map(|one| one.read(chat_id)).collect()))
+        let read = |list: List<WireTeamsMessage>| {
+            let all = list.unread + list.items.len();
+            let items: Vec<TeamsMessageItem> = list.items.into_iter().filter_map(|one| one.read(chat_id)).collect();
+            TeamsMessageList { unread: all - items.len(), items }
+        };
+        Ok(list.map(read))
     }
 }
 

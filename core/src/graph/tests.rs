@@ -476,6 +476,7 @@ async fn a_change_that_nobody_competes_for_is_repeated() {
 }
 
 mod batches;
+mod hostile;
 mod listing;
 mod mixed;
 mod people;

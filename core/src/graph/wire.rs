@@ -65,6 +65,12 @@ pub fn of_text<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     json::of_text(text).map_err(|_| unreadable())
 }
 
+/// A page whose items are read one by one, of a text that [`json::text`] put right. However deep an item is nested, that is a matter of this item: the parser
+/// passes over it without recursion.
+pub fn page(text: &str) -> Result<Page<&RawValue>> {
+    serde_json::from_str(text).map_err(|_| unreadable())
+}
+
 /// A text that says something: Microsoft writes an empty one or null for what is not known.
 pub fn told(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())

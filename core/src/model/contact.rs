@@ -30,7 +30,7 @@ pub struct ContactQuery {
     /// Whose contacts: of all accounts of an owner, or of one account. One of them is needed; with both, the account must be the owner's.
     pub owner: Option<String>,
     pub account_id: Option<String>,
-    /// Those with this mail address, in any letter case.
+    /// Those with this mail address, in any letter case; of a contact its first 100 count.
     pub address: Option<String>,
     /// 1 to 500.
     pub limit: u32,

@@ -8,7 +8,8 @@ use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use crate::json::lenient;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -19,10 +20,19 @@ const IV: usize = 16;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct EncryptedContent {
+    #[serde(deserialize_with = "text")]
     pub data: String,
+    #[serde(deserialize_with = "text")]
     pub data_signature: String,
+    #[serde(deserialize_with = "text")]
     pub data_key: String,
+    #[serde(deserialize_with = "text")]
     pub encryption_certificate_id: String,
+}
+
+/// A content of another form is none, and takes nothing from the notification around it.
+fn text<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    Ok(lenient::scalar(input)?.unwrap_or_default())
 }
 
 /// What was wrong.

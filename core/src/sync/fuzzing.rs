@@ -1,5 +1,6 @@
 //! Bodies of mail as strangers write them, and what has to hold of the HTML and text made of them.
 
+pub use super::answers::bounce;
 use super::{clean, inline};
 use crate::model::BodyType;
 

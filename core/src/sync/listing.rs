@@ -31,6 +31,11 @@ impl Lister {
         Ok(Self { context: context.clone(), caller, listing })
     }
 
+    /// The link of the page that came last cannot be followed.
+    fn leads_astray(&self) -> bool {
+        self.listing.leads_astray()
+    }
+
     /// There may be another page.
     pub fn has_more(&self) -> bool {
         self.listing.has_more()
@@ -62,7 +67,8 @@ async fn list_newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_siz
         page = lister.next() => page?,
         _ = ended => None,
     };
-    let Some(mut items) = page else { return Ok(Tally::default()) };
+    // A page that leads away is not believed: the walk brings the same messages.
+    let Some(mut items) = page.filter(|_| !lister.leads_astray()) else { return Ok(Tally::default()) };
     // What is odd about an item is found out once, by the enumeration.
     items.retain(|item| matches!(item, DeltaItem::Message(message) if !message.is_partial));
     failpoint!("sync.listing_newest");

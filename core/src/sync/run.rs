@@ -115,6 +115,12 @@ impl SyncContext {
         })
     }
 
+    /// The back-fill that this is a slice of was stopped, or is another one's.
+    pub async fn is_unwanted(&self) -> Result<bool> {
+        let Extent::Slice { turn, .. } = self.extent else { return Ok(false) };
+        Ok(self.store.backfill(&self.account.id).await?.is_none_or(|row| row.turn != turn || row.wish != BackfillWish::Run))
+    }
+
     /// What the mailbox says of these messages, sorted.
     pub async fn verify(&self, ids: &[String]) -> Result<Verdicts> {
         let mut verdicts = Verdicts::default();

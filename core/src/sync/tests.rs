@@ -293,7 +293,8 @@ mod walk {
     }
 
     /// `total`: messages that the inbox says it has.
-    fn fixture_with(clock: TestClock, content: Content, total: u32, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> Fixture {
+    fn fixture_with(clock: TestClock, content: Content, total: impl Into<Value>, answer: impl Fn(&Seen) -> Answer + Send + std::marker::Sync + 'static) -> Fixture {
+        let total: Value = total.into();
         let service = Service::new(move |request, _| match request.uri().path() {
             "/v1.0/$batch" if String::from_utf8_lossy(request.body()).contains("mailFolders") => {
                 let body: Value = serde_json::from_slice(request.body()).unwrap();
@@ -341,6 +342,7 @@ mod walk {
     mod edits;
     mod facts;
     mod files;
+    mod hostile;
     mod kills;
     mod newest;
     mod outdated;

@@ -2,6 +2,7 @@
 //! A store with accounts, the part of Microsoft that keeps subscriptions, and processes that come and go.
 
 mod contents;
+mod hostile;
 mod posts;
 mod storm;
 mod years;

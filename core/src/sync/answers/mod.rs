@@ -2,6 +2,10 @@
 //! conversation of a mail that was sent here, is looked at after the pages: a batch of their header lines proves what each is ([`proof`]), and of a report its parts are
 //! read ([`report`]). It is tied to the send whose Message-ID it names, of the same account, and only where its origin is proven.
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzzing;
+#[cfg(test)]
+mod hostile_tests;
 mod proof;
 mod report;
 mod suspect;
@@ -22,6 +26,8 @@ use report::Recipient;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub use fuzzing::bounce;
 pub use suspect::candidates;
 
 /// Messages asked about in one go: a batch.

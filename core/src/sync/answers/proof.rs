@@ -6,6 +6,9 @@ use mail_parser::{MessageParser, MimeHeaders};
 
 /// Message-IDs that are looked up of one message.
 const MOST_NAMED: usize = 50;
+/// Recipients that are told of one report.
+pub const MOST_RECIPIENTS: usize = 100;
+const LONGEST_ADDRESS: usize = 320;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Form {
@@ -59,7 +62,7 @@ pub fn form(headers: &MailHeaders) -> Form {
     }
     // A word may be followed by parameters and a comment.
     let submitted = value(headers, "Auto-Submitted").and_then(|text| text.split([';', ' ', '(']).next()).unwrap_or_default().to_ascii_lowercase();
-    let recipients: Vec<String> = values(headers, "X-Failed-Recipients").flat_map(|list| list.split(',')).map(|one| one.trim().to_owned()).filter(|one| one.contains('@')).collect();
+    let recipients: Vec<String> = values(headers, "X-Failed-Recipients").flat_map(|list| list.split(',')).map(str::trim).filter(|one| is_address(one)).take(MOST_RECIPIENTS).map(str::to_owned).collect();
     if !recipients.is_empty() && matches!(submitted.as_str(), "auto-replied" | "auto-generated") {
         return Form::PlainReport { recipients };
     }
@@ -70,6 +73,11 @@ pub fn form(headers: &MailHeaders) -> Form {
     let says_so = ["X-Autoreply", "X-Autorespond", "X-Autoresponder"].iter().any(|name| value(headers, name).is_some())
         || value(headers, "Precedence").is_some_and(|word| word.eq_ignore_ascii_case("auto_reply"));
     if is_rule || submitted == "auto-replied" || (answers && (is_generated || says_so)) { Form::AutomaticReply } else { Form::Ordinary }
+}
+
+/// What a report may say of somebody.
+pub fn is_address(text: &str) -> bool {
+    text.contains('@') && text.len() <= LONGEST_ADDRESS && !text.chars().any(char::is_control)
 }
 
 /// `multipart/report; report-type=delivery-status`.
@@ -114,7 +122,10 @@ pub fn named(headers: &MailHeaders) -> Vec<String> {
     before.reverse();
     let mut named = Vec::new();
     for id in answered.chain(before) {
-        if named.len() < MOST_NAMED && !named.contains(&id) {
+        if named.len() >= MOST_NAMED {
+            break;
+        }
+        if !named.contains(&id) {
             named.push(id);
         }
     }

@@ -1,14 +1,16 @@
 //! A report of a mail system in parts: who did not get the mail, why, and which mail it was. Sources: RFC 3462, RFC 3464, RFC 3463, RFC 6533.
 
-use super::proof::is_report_type;
+use super::proof::{MOST_RECIPIENTS, is_address, is_report_type};
 use crate::model::BounceKind;
-use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Message, MessageParser, MimeHeaders};
+use memchr::{memchr, memchr_iter, memmem};
 
-/// Recipients that are told of one report.
-const MOST_RECIPIENTS: usize = 100;
+/// Parts that are looked at.
+const MOST_PARTS: usize = 100;
+/// Groups of fields that are looked at.
+const MOST_GROUPS: usize = 1_000;
 /// Characters of what the mail system said.
 const LONGEST_REASON: usize = 500;
-const LONGEST_ADDRESS: usize = 320;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
@@ -27,43 +29,82 @@ pub struct Recipient {
 
 /// The beginning of a mail as MIME is enough: the mail that is reported of comes last. None: it is no report of mail that did not arrive.
 pub fn read(mime: &[u8]) -> Option<Report> {
-    let message = MessageParser::default().parse(mime)?;
-    let root = message.parts.first()?;
-    if !root.content_type().is_some_and(is_report_type) {
-        return None;
-    }
-    // What lies deeper is of another mail.
-    let PartType::Multipart(children) = &root.body else { return None };
+    let message = MessageParser::default().parse_headers(mime)?;
+    let root = message.content_type().filter(|kind| is_report_type(kind))?;
     let mut report = Report::default();
-    for part in children.iter().filter_map(|at| message.parts.get(usize::try_from(*at).ok()?)) {
-        if is(part, "message", &["delivery-status", "global-delivery-status"]) {
-            report.recipients.extend(recipients(part.contents()));
+    // What lies deeper is of another mail, and may lie as deep as somebody likes: the parser never sees a part that has parts.
+    for part in parts(mime, root.attribute("boundary")?).take(MOST_PARTS) {
+        let Some(kind) = MessageParser::default().parse_headers(part) else { continue };
+        if is(&kind, "message", &["delivery-status", "global-delivery-status"]) {
+            if report.recipients.len() < MOST_RECIPIENTS {
+                report.recipients.extend(content(part).iter().flat_map(|fields| recipients(fields)));
+            }
         } else if report.original.is_none() {
-            report.original = original(part);
+            report.original = original(&kind, part);
         }
     }
     report.recipients.truncate(MOST_RECIPIENTS);
     (!report.recipients.is_empty()).then_some(report)
 }
 
-fn is(part: &MessagePart<'_>, kind: &str, subtypes: &[&str]) -> bool {
+/// Between the lines that begin with the boundary. Source: RFC 2046, section 5.1.1.
+fn parts<'a>(mime: &'a [u8], boundary: &str) -> impl Iterator<Item = &'a [u8]> {
+    let line = format!("--{boundary}");
+    let is_one = !boundary.is_empty();
+    // Where each such line begins, and where the part behind it does.
+    let mut headers = Vec::new();
+    for at in memmem::find_iter(mime, line.as_bytes()).filter(|_| is_one) {
+        let rest = mime.get(at + line.len()..).unwrap_or_default();
+        let is_at_start = at == 0 || mime.get(at - 1) == Some(&b'\n');
+        let end = memchr(b'\n', rest).unwrap_or(rest.len());
+        let tail = rest.get(..end).unwrap_or_default().trim_ascii();
+        if !is_at_start || !matches!(tail, b"" | b"--") {
+            continue;
+        }
+        headers.push((at, at + line.len() + (end + 1).min(rest.len())));
+        if tail == b"--" || headers.len() > MOST_PARTS {
+            break;
+        }
+    }
+    let ends: Vec<usize> = headers.iter().skip(1).map(|(at, _)| *at).chain([mime.len()]).collect();
+    headers.into_iter().zip(ends).filter_map(move |((_, from), to)| mime.get(from..to).filter(|part| !part.is_empty()))
+}
+
+/// Of a part that has no parts.
+fn content(part: &[u8]) -> Option<Vec<u8>> {
+    MessageParser::default().parse(part)?.parts.first().map(|part| part.contents().to_vec())
+}
+
+fn is(part: &Message<'_>, kind: &str, subtypes: &[&str]) -> bool {
     part.content_type().is_some_and(|own| own.ctype().eq_ignore_ascii_case(kind) && own.subtype().is_some_and(|own| subtypes.iter().any(|subtype| own.eq_ignore_ascii_case(subtype))))
 }
 
 /// Of the mail that came back, whole or its header alone.
-fn original(part: &MessagePart<'_>) -> Option<String> {
-    let id = |message: &Message<'_>| message.message_id().map(str::to_owned);
-    match &part.body {
-        PartType::Message(inner) => id(inner),
-        _ if is(part, "text", &["rfc822-headers"]) || is(part, "message", &["rfc822", "global", "global-headers"]) => id(&MessageParser::default().parse_headers(part.contents())?),
-        _ => None,
+fn original(kind: &Message<'_>, part: &[u8]) -> Option<String> {
+    let id = |header: &[u8]| MessageParser::default().parse_headers(header)?.message_id().map(str::to_owned);
+    if is(kind, "message", &["rfc822", "global"]) {
+        // It is never encoded, RFC 2046, section 5.2.1.
+        return id(part.get(body_at(part)?..)?);
     }
+    if is(kind, "text", &["rfc822-headers"]) || is(kind, "message", &["global-headers"]) { id(&content(part)?) } else { None }
+}
+
+/// Where the first empty line ends.
+fn body_at(part: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    for at in memchr_iter(b'\n', part) {
+        if part.get(from..at).is_some_and(|line| line.trim_ascii().is_empty()) {
+            return Some(at + 1);
+        }
+        from = at + 1;
+    }
+    None
 }
 
 /// Groups of fields, an empty line between them: the first is about the mail, each other one about a recipient.
 fn recipients(fields: &[u8]) -> Vec<Recipient> {
     let text = String::from_utf8_lossy(fields).replace("\r\n", "\n");
-    text.split("\n\n").filter_map(|group| recipient(group.trim_matches('\n'))).collect()
+    text.split("\n\n").take(MOST_GROUPS).filter_map(|group| recipient(group.trim_matches('\n'))).take(MOST_RECIPIENTS).collect()
 }
 
 fn recipient(group: &str) -> Option<Recipient> {
@@ -81,7 +122,7 @@ fn recipient(group: &str) -> Option<Recipient> {
         // Delivered, relayed, expanded: nothing went wrong.
         _ => return None,
     };
-    if !address.contains('@') || address.len() > LONGEST_ADDRESS || address.chars().any(char::is_control) {
+    if !is_address(&address) {
         return None;
     }
     let usual = if kind == BounceKind::Permanent { "5.0.0" } else { "4.0.0" };

@@ -14,8 +14,14 @@ use crate::graph::{DeltaItem, ListingOrder, ListingRange};
 use crate::model::Event;
 use crate::pipeline::Priority;
 use crate::store::{BackfillStep, BackfillWindow, OPEN_LOWER, OPEN_UPPER, SyncedFolder};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// Pages in a row that bring a part no further, all of one second or without a date. The rest of a part that has more of them is left to the walk of its folder.
+const MOST_STILL: u32 = 100;
+/// Failures of a back-fill in a row, with pauses between them, after which a part that cannot be listed is left to the walk as well.
+const MOST_FAILURES: u32 = 5;
 
 /// Time at work, counted once however many parts are listed at a time.
 pub struct Stopwatch(Mutex<Duration>);
@@ -37,18 +43,33 @@ impl Stopwatch {
 pub struct Listing {
     pub context: Arc<SyncContext>,
     pub turn: i64,
+    /// Failures in a row, before this slice.
+    pub failures: u32,
     pub stopwatch: Stopwatch,
+    /// A page was listed in this slice, which each of them does: else one whose time is over before would bring it nowhere.
+    pub has_listed: AtomicBool,
 }
 
 impl Listing {
-    /// Lists one part until it is done or this slice is over. A link that has expired is replaced by one that begins where the part stands.
+    /// Lists one part until it is done or this slice is over. A link that has expired is replaced by one that begins where the part stands. A part that has begun
+    /// goes on until it stands elsewhere: else it would begin with the same second in each slice, for ever. What leads nowhere is left to the walk of the folder,
+    /// which brings all of it.
     pub async fn list(&self, folder: &SyncedFolder, mut window: BackfillWindow) -> Result<Tally> {
         let context = &self.context;
         let mut page_size = PageSize::of(context.page_size, folder.page_size, folder.page_size_at, context.now());
         let mut tally = Tally::default();
         let mut lister = self.lister(&window, &page_size).await?;
         let mut is_first = true;
-        while window.reached > window.lower && !context.is_enough(false).await? {
+        let (mut renewed_at, mut still) = (None, 0);
+        while window.reached > window.lower {
+            let is_over = context.is_enough(false).await?;
+            let may_end = still == 0 && self.has_listed.load(Ordering::Acquire);
+            if is_over && (may_end || context.is_unwanted().await?) {
+                break;
+            }
+            if still >= MOST_STILL {
+                return self.leave(folder, &window, tally, "its pages do not end").await;
+            }
             context.stop.check()?;
             let items = match lister.next().await {
                 Ok(items) => items,
@@ -57,9 +78,14 @@ impl Listing {
                     continue;
                 }
                 Err(error) if !is_first && is_about_the_link(&error) => {
+                    if renewed_at == Some(window.reached) {
+                        return self.leave(folder, &window, tally, error.reason()).await;
+                    }
+                    renewed_at = Some(window.reached);
                     (lister, is_first) = (self.lister(&window, &page_size).await?, true);
                     continue;
                 }
+                Err(error) if self.failures >= MOST_FAILURES && !error.is_overload() && is_about_the_link(&error) => return self.leave(folder, &window, tally, error.reason()).await,
                 Err(error) => return Err(error),
             };
             page_size.worked();
@@ -69,8 +95,18 @@ impl Listing {
             let reached = step.reached;
             tally.add(&self.store(folder, items, step).await?);
             tally.pages += 1;
+            self.has_listed.store(true, Ordering::Release);
+            still = if reached < window.reached { 0 } else { still + 1 };
             (window.reached, is_first) = (reached, false);
         }
+        Ok(tally)
+    }
+
+    /// The part counts as listed.
+    async fn leave(&self, folder: &SyncedFolder, window: &BackfillWindow, mut tally: Tally, why: &str) -> Result<Tally> {
+        tracing::warn!(target: "tidings::sync", account = self.context.account.id, reason = why, "a part of a back-fill leads nowhere; the rest of it is left to the walk of its folder");
+        let step = BackfillStep { turn: self.turn, lower: window.lower, reached: window.lower, done: 0, worked_ms: self.stopwatch.lap(&self.context) };
+        tally.add(&self.store(folder, Vec::new(), step).await?);
         Ok(tally)
     }
 

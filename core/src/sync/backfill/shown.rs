@@ -21,7 +21,7 @@ pub fn shown(row: &BackfillRow) -> Backfill {
     let worked = u64::try_from(row.worked_ms.max(0)).unwrap_or_default();
     let is_known = row.worked_ms >= SHORTEST_MS && row.done > 0;
     let rate = (u64::from(row.done) * 60_000).checked_div(worked).filter(|_| is_known).map(|rate| u32::try_from(rate).unwrap_or(u32::MAX));
-    let remaining = (u64::from(total - row.done) * worked).checked_div(row.done.into()).filter(|_| is_known && state == BackfillState::Listing);
+    let remaining = u64::from(total - row.done).saturating_mul(worked).checked_div(row.done.into()).filter(|_| is_known && state == BackfillState::Listing);
     Backfill {
         account_id: row.account_id.clone(),
         range: row.range,

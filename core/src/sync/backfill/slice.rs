@@ -14,6 +14,7 @@ use crate::store::{AccountRow, BackfillPhase, BackfillRow, BackfillWindow, Synce
 use futures_util::StreamExt;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// How long the account is kept from another process's syncs.
@@ -79,7 +80,7 @@ async fn list(context: &Arc<SyncContext>, row: &BackfillRow, folders: Vec<Synced
     for folder_id in gone {
         context.store.drop_windows(account_id, &folder_id).await?;
     }
-    let listing = Listing { context: context.clone(), turn: row.turn, stopwatch: Stopwatch::start(context) };
+    let listing = Listing { context: context.clone(), turn: row.turn, failures: row.failures, stopwatch: Stopwatch::start(context), has_listed: AtomicBool::new(false) };
     let part = |window: BackfillWindow| folders.get(&window.folder_id).map(|folder| listing.list(folder, window));
     let mut parts = futures_util::stream::iter(open.into_iter().filter_map(part)).buffer_unordered(AT_ONCE);
     finish(&mut parts).await?;
