@@ -2113,7 +2113,7 @@ export class Engine implements AsyncDisposable {
   runOnce(deadlineMs: number, options?: CallOptions): Promise<RunReport>;
   /** Brings the account's folders up to date, its contacts, its calendar and its chats (for `chat`, if `Chat.Read` was granted: Microsoft allows them to be asked for once a day). Each page is stored with its cursor in one transaction; a cancelled call stops after a page and loses nothing.
    * While a back-fill of the account is not done, folders that it has not come to the end of bring what is new in them. Calls that come while a sync of the account runs
-   * share the one after it. What is wrong with one folder, one chat or one event, or with the contacts as a whole, keeps none of the others out; it is the error in the end.
+   * share the one after it. What is wrong with one folder, one chat or one event, or with mail, contacts or the calendar as a whole, keeps none of the others out; the first of it is the error in the end.
    * Source: Graph, message: delta. Errors: NotFound (of another owner), NotConnected, NeedsReconnect, ConsentMissing, Throttled, Network, Upstream, LinkRejected. */
   sync(accountId: string, owner?: string | null, options?: CallOptions): Promise<SyncReport>;
   /** `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read: several at a time, in any order. Outcomes

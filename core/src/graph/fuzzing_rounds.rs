@@ -6,7 +6,7 @@ use super::changes::{self, Changes};
 use super::contacts::{self, ContactItem};
 use super::events::{self, EventItem, GraphEvent};
 use super::fuzzing::proofs;
-use super::said::{ChatState, GraphTeamsMessage, TeamsMessageItem, WireTeamsMessage, WireState};
+use super::teams_messages::{ChatState, GraphTeamsMessage, TeamsMessageItem, WireTeamsMessage, WireState};
 use super::{Caller, paging, wire};
 use crate::clock::to_ms;
 use crate::config::{Cloud, Endpoints};
@@ -69,9 +69,9 @@ pub fn chat_page(bytes: &[u8]) {
         if let Some(state) = wire::item::<WireState>(raw.get()).map(ChatState::from) {
             assert!(wire::is_id(&state.id), "an id that is none: {state:?}");
         }
-        let Some(TeamsMessageItem { said, .. }) = wire::item::<WireTeamsMessage>(raw.get()).and_then(|one| one.read("19:c@thread.v2")) else { continue };
-        assert!(wire::is_id(&said.message.graph_id) && to_ms(said.message.sent_at) >= 0, "{said:?}");
-        is_kept::<GraphTeamsMessage>(&said, &text);
+        let Some(TeamsMessageItem { teams_message: read, .. }) = wire::item::<WireTeamsMessage>(raw.get()).and_then(|one| one.read("19:c@thread.v2")) else { continue };
+        assert!(wire::is_id(&read.message.graph_id) && to_ms(read.message.sent_at) >= 0, "{read:?}");
+        is_kept::<GraphTeamsMessage>(&read, &text);
     }
 }
 

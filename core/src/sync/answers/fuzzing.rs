@@ -9,7 +9,7 @@ pub fn bounce(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let head = text.split("\r\n\r\n").next().unwrap_or_default();
     let lines = head.split("\r\n").filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let headers = MailHeaders { headers: lines.collect(), class: text.split(' ').next().unwrap_or_default().to_owned() };
+    let headers = MailHeaders { lines: lines.collect(), class: text.split(' ').next().unwrap_or_default().to_owned() };
     let is_own = origin(&headers).vouches_for("ann@contoso.com") && !text.contains('.');
     assert!(!is_own || text.to_ascii_lowercase().contains("authas"), "somebody vouches for what nobody sent");
     assert!(named(&headers).len() <= 50, "more Message-IDs than are looked up");

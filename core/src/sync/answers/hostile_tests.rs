@@ -8,8 +8,8 @@ use crate::graph::MailHeaders;
 /// Bytes of a message that are read of a report.
 const LARGEST: usize = 1 << 20;
 
-fn headers(headers: &[(&str, &str)]) -> MailHeaders {
-    MailHeaders { class: String::new(), headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() }
+fn headers(lines: &[(&str, &str)]) -> MailHeaders {
+    MailHeaders { class: String::new(), lines: lines.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() }
 }
 
 fn to_size(text: &str) -> String {
@@ -20,8 +20,8 @@ const NAMES: [&str; 10] = ["Content-Type", "Auto-Submitted", "X-Failed-Recipient
 
 fn read_lines_of(long: &[String]) {
     for value in long {
-        let headers: Vec<(&str, &str)> = NAMES.iter().map(|name| (*name, value.as_str())).collect();
-        let headers = headers(&headers);
+        let lines: Vec<(&str, &str)> = NAMES.iter().map(|name| (*name, value.as_str())).collect();
+        let headers = headers(&lines);
         let (form, named) = (form(&headers), named(&headers));
         origin(&headers);
         assert!(named.len() <= 50, "{}", named.len());
