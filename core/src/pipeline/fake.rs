@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 
 pub const START_MS: u64 = 1_790_000_000_000;
 
@@ -19,17 +20,28 @@ type Answering = dyn Fn(&Seen, usize) -> Answer + Send + Sync;
 pub struct Service {
     answer: Box<Answering>,
     pub seen: Mutex<Vec<Seen>>,
+    held: Mutex<Option<Held>>,
 }
+
+/// Requests that are not answered yet, and whether they may be.
+type Held = (fn(&Seen) -> bool, watch::Receiver<bool>);
 
 impl Service {
     /// `answer` gets the request and how many came before it.
     pub fn new(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { answer: Box::new(answer), seen: Mutex::default() })
+        Arc::new(Self { answer: Box::new(answer), seen: Mutex::default(), held: Mutex::default() })
     }
 
     /// One answer after the other; the last one stays.
     pub fn script(answers: Vec<Answer>) -> Arc<Self> {
         Self::new(move |_, n| answers[n.min(answers.len() - 1)].as_ref().map(copy).map_err(Clone::clone))
+    }
+
+    /// Such requests wait for their answer until `true` is sent.
+    pub fn hold(&self, which: fn(&Seen) -> bool) -> watch::Sender<bool> {
+        let (release, held) = watch::channel(false);
+        *self.held.lock().unwrap() = Some((which, held));
+        release
     }
 
     pub fn calls(&self) -> usize {
@@ -51,7 +63,11 @@ impl Transport for Plug {
             seen.len() - 1
         };
         let answer = (self.0.answer)(&request, n);
+        let held = self.0.held.lock().unwrap().as_ref().filter(|(which, _)| which(&request)).map(|(_, held)| held.clone());
         Box::pin(async move {
+            if let Some(mut held) = held {
+                let _ = held.wait_for(|is_released| *is_released).await;
+            }
             // Real requests take a moment, in which others come along.
             tokio::task::yield_now().await;
             match answer {

@@ -42,6 +42,29 @@ impl Fixture {
     }
 }
 
+/// The walk's pages from the second one on.
+fn is_later_page(request: &Seen) -> bool {
+    request.uri().path().ends_with("/messages/delta") && !is_first(request)
+}
+
+fn is_page(request: &Seen) -> bool {
+    request.uri().path().ends_with("/messages/delta")
+}
+
+impl Fixture {
+    /// A sync whose walk gets these pages only once the list was `seen`: which of them comes first is else a matter of luck.
+    async fn sync_behind_list(&self, which: fn(&Seen) -> bool, seen: impl AsyncFn() -> bool) -> Result<SyncReport> {
+        let release = self.service.hold(which);
+        let watch = async {
+            while !seen().await {
+                tokio::task::yield_now().await;
+            }
+            release.send(true).unwrap();
+        };
+        tokio::join!(self.sync(), watch).0
+    }
+}
+
 fn once(ids: &[&str]) -> Vec<(String, i64)> {
     ids.iter().map(|id| ((*id).to_owned(), 1)).collect()
 }
@@ -60,7 +83,7 @@ async fn what_is_newest_shows_before_the_walk_has_ended_and_is_written_and_count
             _ => says(403, r#"{"error":{"code":"ErrorAccessDenied"}}"#),
         }
     });
-    fixture.sync().await.unwrap_err();
+    fixture.sync_behind_list(is_later_page, async || fixture.here().await.len() == 4).await.unwrap_err();
     assert_eq!(fixture.here().await, once(&["a", "b", "y", "z"]));
     assert_eq!((fixture.told(ChangeKind::MessageAdded).await, fixture.store.folders("a").await.unwrap()[0].stored), (4, 4));
     let asked = asked.lock().unwrap().clone();
@@ -75,7 +98,7 @@ async fn what_was_listed_is_not_written_or_counted_again() {
         _ if is_first(request) => next_page(&mails(&["a", "y"])),
         _ => last_page(json!(mails(&["b", "z"])), "one"),
     });
-    let report = fixture.sync().await.unwrap();
+    let report = fixture.sync_behind_list(is_later_page, async || fixture.here().await.len() == 3).await.unwrap();
     assert_eq!((report.added, report.changed, report.removed, report.pages), (4, 0, 0, 3));
     assert_eq!(fixture.here().await, once(&["a", "b", "y", "z"]));
     assert_eq!(fixture.told(ChangeKind::MessageAdded).await, 4);
@@ -96,7 +119,7 @@ async fn what_left_before_the_walk_came_to_it_is_asked_about() {
         }
         _ => last_page(json!(mails(&["a", "y"])), "one"),
     });
-    let report = fixture.sync().await.unwrap();
+    let report = fixture.sync_behind_list(is_page, async || fixture.here().await == once(&["y", "z"])).await.unwrap();
     assert_eq!((report.added, report.removed), (3, 1));
     assert_eq!(fixture.here().await, once(&["a", "y"]));
     assert_eq!((fixture.told(ChangeKind::MessageAdded).await, fixture.told(ChangeKind::MessageRemoved).await), (3, 1));
@@ -127,7 +150,7 @@ async fn a_list_that_is_refused_or_odd_leaves_it_to_the_walk() {
             }
             last_page(json!(mails(&["a", "z"])), "one")
         });
-        let report = fixture.sync().await.unwrap_or_else(|e| panic!("{status} {body}: {e:?}"));
+        let report = fixture.sync_behind_list(is_page, async || asked.load(Ordering::SeqCst)).await.unwrap_or_else(|e| panic!("{status} {body}: {e:?}"));
         assert!(asked.load(Ordering::SeqCst) && report.added == 2 && report.quarantined == 0, "{status} {body}");
         assert_eq!(fixture.here().await, once(&["a", "z"]), "{status} {body}");
         assert!(fixture.store.health("a").await.unwrap().error.is_none(), "{status} {body}");
