@@ -120,6 +120,9 @@ fn lists_read_along_an_index() {
             assert!(plan.contains(index) && plan.contains("messages_by_conversation (account_id=? AND conversation_id=?") && !plan.contains("TEMP B-TREE") && !plan.contains("SCAN messages"), "{plan}");
         }
     }
+    // Asked at each sync: what it costs must not grow with the mailbox.
+    let unsynced = plan((super::pending_removals::HAS_UNSYNCED.to_owned(), vec![rusqlite::types::Value::from("a".to_owned()), rusqlite::types::Value::from(0)]));
+    assert!(unsynced.contains("SEARCH m USING INDEX messages_by_folder (account_id=? AND folder_id=?)"), "{unsynced}");
     let address = Some(std::collections::HashMap::from([("a".to_owned(), [1; 32])]));
     for sql in [
         mail::window_sql(&crate::store::MessageWindow { address: address.clone(), ..window(false, true) }, &suite::of_account("a")),

@@ -3,6 +3,7 @@
 use super::Outcome;
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::ops::Range;
 use tidings_examples::control::Control;
 
 /// Requests to the simulator at a time.
@@ -16,10 +17,11 @@ const WORDS: [&str; 40] = [
     "experience", "and", "references", "offer", "salary", "start", "date", "project", "review", "next", "week", "available", "thank", "you", "for", "time", "feedback", "role", "platform", "engineer",
 ];
 
-pub async fn fill(control: &Control, count: u32) -> Outcome<()> {
-    let mut next = 0;
-    while next < count {
-        let batch: Vec<_> = (next..count.min(next + AT_ONCE))
+/// Those with these numbers.
+pub async fn fill(control: &Control, numbers: Range<u32>) -> Outcome<()> {
+    let mut next = numbers.start;
+    while next < numbers.end {
+        let batch: Vec<_> = (next..numbers.end.min(next + AT_ONCE))
             .map(|n| {
                 let control = control.clone();
                 tokio::spawn(async move { control.post("mail", mail(n)).await })

@@ -16,6 +16,7 @@ mod sends;
 mod storm;
 mod token;
 
+use backfill::Filling;
 use measure::{Measured, Task};
 use serde_json::json;
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         ["case", "engine"] => runtime.block_on(engine::run()),
         ["case", "plain"] => runtime.block_on(plain::run()),
         ["case", "backfill"] => runtime.block_on(backfill::run()),
+        ["case", "backfill_large"] => runtime.block_on(backfill::run_large()),
         ["case", "sends"] => runtime.block_on(sends::run()),
         ["case", "storm"] => runtime.block_on(storm::run()),
         ["case", "limits"] => runtime.block_on(limits::run()),
@@ -61,7 +63,7 @@ async fn whole() -> Outcome<()> {
     // The plain loop knows no limits; the engine keeps to them anyway, so lifting them favours neither.
     control.post("limits", json!({ "throttle": false })).await?;
     println!("Filling a simulated mailbox with {messages} mails …");
-    mails::fill(&control, messages).await?;
+    mails::fill(&control, 0..messages).await?;
 
     let task = Task {
         login: simulator.login().to_owned(),
@@ -77,14 +79,17 @@ async fn whole() -> Outcome<()> {
         plain.push(measure::child("plain", &task).await?);
     }
     println!("Back-fills …");
-    let filled: Vec<backfill::Filled> = measure::child("backfill", &task).await?;
+    let (near, far, quiet): (backfill::Filled, backfill::Filled, backfill::Quiet) = measure::child("backfill", &task).await?;
     println!("Sends …");
     let sends: Vec<sends::Sends> = measure::child("sends", &task).await?;
     println!("A campaign within Microsoft's limits, half a minute …");
     let campaign: limits::Campaign = measure::child("limits", &task).await?;
     println!("A storm of notifications …");
     let storm: storm::Storm = measure::child("storm", &task).await?;
+    println!("A back-fill of a mailbox ten times as large …");
+    mails::fill(&control, messages..messages * 10).await?;
+    let large: backfill::Filled = measure::child("backfill_large", &task).await?;
     println!("AES-256-GCM …");
     let ciphers = ciphers::compare()?;
-    report::print(messages, &engine, &plain, &filled, &sends, &campaign, &storm, &ciphers)
+    report::print(messages, &engine, &plain, &Filling { near, far, large, quiet }, &sends, &campaign, &storm, &ciphers)
 }

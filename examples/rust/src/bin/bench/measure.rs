@@ -108,7 +108,7 @@ fn cpu_seconds() -> Option<f64> {
 }
 
 /// The most memory this process ever held, as the kernel counts it.
-fn peak_kb() -> Option<u64> {
+pub fn peak_kb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches("kB").trim().parse().ok()
 }

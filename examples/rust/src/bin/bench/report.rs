@@ -1,7 +1,7 @@
 //! The closing table and `target/bench.json`.
 
 use super::Outcome;
-use super::backfill::Filled;
+use super::backfill::{Filled, Filling};
 use super::ciphers::Speed;
 use super::limits::{self, Campaign};
 use super::measure::Measured;
@@ -12,7 +12,7 @@ use serde_json::json;
 use std::path::PathBuf;
 
 #[allow(clippy::too_many_arguments)] // one for each case
-pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], filled: &[Filled], sends: &[Sends], campaign: &Campaign, storm: &Storm, ciphers: &[Speed]) -> Outcome<()> {
+pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], filling: &Filling, sends: &[Sends], campaign: &Campaign, storm: &Storm, ciphers: &[Speed]) -> Outcome<()> {
     let (ours, theirs) = (Middle::of(messages, engine), Middle::of(messages, plain));
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["", "tidings", "plain", "ratio"]);
@@ -41,9 +41,13 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], filled: &[F
         column.set_cell_alignment(CellAlignment::Right);
     }
     println!("{table}");
-    for Filled { late_ms, messages, first, listed, done, .. } in filled {
-        println!("A back-fill of {messages} messages, answers {late_ms} ms late: the first mail after {first:.2} s, all of it after {listed:.2} s, its delta links after {done:.2} s.");
+    for Filled { late_ms, messages, first, listed, done, requests, .. } in [&filling.near, &filling.far, &filling.large] {
+        println!("A back-fill of {messages} messages, answers {late_ms} ms late: the first mail after {first:.2} s, all of it after {listed:.2} s, its delta links after {done:.2} s; {requests} requests.");
     }
+    if let (Some(small), Some(large)) = (filling.near.peak_kb, filling.large.peak_kb) {
+        println!("Memory at the most: {:.1} MB for {} messages, {:.1} MB for {}.", small as f64 / 1024.0, filling.near.messages, large as f64 / 1024.0, filling.large.messages);
+    }
+    println!("A sync with nothing new, of {} folders: {:.1} requests, {:.2} ms of processor time.", filling.quiet.folders, filling.quiet.requests, filling.quiet.cpu_ms.unwrap_or(f64::NAN));
     of_campaign(campaign);
     let Storm { posts, mailboxes, seconds, p50_ms, p99_ms, most_ms, unanswered, syncs } = storm;
     println!("{posts} posts of notifications over {mailboxes} mailboxes: {seconds:.1} s; half of them were answered within {p50_ms:.2} ms, 99 % within {p99_ms:.2} ms, the slowest after {most_ms:.1}; not taken: {unanswered}; syncs: {syncs}.");
@@ -64,7 +68,7 @@ pub fn print(messages: u32, engine: &[Measured], plain: &[Measured], filled: &[F
             "plain": { "messages_per_second": theirs.rate, "cpu_seconds": theirs.cpu, "peak_mb": theirs.peak_mb, "disk_mb": theirs.disk_mb, "runs": plain },
             "ratio": ours.rate / theirs.rate,
         },
-        "backfill": filled,
+        "backfill": filling,
         "sends": sends,
         "campaign": campaign,
         "storm": storm,
