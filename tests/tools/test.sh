@@ -91,14 +91,15 @@ if step build cargo build "${cargo_flags[@]}" --all-targets; then
 fi
 wait
 
-# Two languages at a time for two cores, the longest first; the next one begins when either has ended.
-running=0
-for language in rust kotlin python node; do
-  wants $language || continue
-  if [ $running = 2 ]; then wait -n; running=1; fi
-  ${language}_lane &
-  running=$((running + 1))
-done
+# Two languages at a time for two cores, the longest first: whoever is free takes the next one that nobody has taken.
+lanes() {
+  for language in rust kotlin python node; do
+    wants $language && mkdir "$logs/$language.taken" 2>/dev/null && ${language}_lane
+  done
+}
+rm -rf "$logs"/*.taken
+lanes &
+lanes
 wait
 step results node tests/tools/merge.mjs
 step canary tests/tools/canary.sh "$TIDINGS_EVIDENCE" "$logs"
