@@ -13,8 +13,8 @@ const MOST_EMPTY_PAGES: u32 = 200;
 const SLACK: u64 = 10_000;
 /// Removals have no bound in what the folder holds.
 const MOST_REMOVALS: u64 = 1_000_000;
-/// Items remembered; a longer round is bounded by its number of messages alone.
-const MOST_REMEMBERED: usize = 200_000;
+/// Items remembered, a quarter of a MB; a longer round is bounded by its number of messages alone.
+const MOST_REMEMBERED: usize = 28_000;
 
 /// One round of a folder's delta, from a cursor to the next delta link.
 #[derive(Debug, Default)]
