@@ -96,16 +96,16 @@ impl Pass<'_> {
             let answer = match self.stop.until(self.calendar.graph.calendar_changes(&self.caller(), view, link.as_deref())).await? {
                 ChangesAnswer::Page(page) => match round.take(&page.link, page.is_delta, page.items.iter().map(mark), "events") {
                     Ok(()) => ChangesAnswer::Page(page),
-                    Err(endless) => ChangesAnswer::Astray(endless),
+                    Err(endless) => ChangesAnswer::UnusableLink(endless),
                 },
                 answer => answer,
             };
             match answer {
                 ChangesAnswer::Lost if !has_begun => link = None,
                 ChangesAnswer::Lost => return Err(Error::new(ErrorKind::Upstream, "Microsoft lost its place in the calendar twice. Sync again later; nothing here is lost.")),
-                ChangesAnswer::Astray(error) if has_begun => return Err(error),
+                ChangesAnswer::UnusableLink(error) if has_begun => return Err(error),
                 // Else the calendar would stand still for ever.
-                ChangesAnswer::Astray(error) => {
+                ChangesAnswer::UnusableLink(error) => {
                     tracing::warn!(target: "tidings::sync", account = account_id, reason = error.reason(), "a stored link of a calendar is given up; it is read anew");
                     link = None;
                 }

@@ -91,7 +91,7 @@ impl Pass<'_> {
             let answer = match self.stop.until(self.contacts.graph.contact_changes(&self.caller(), folder_id, link.as_deref())).await? {
                 ChangesAnswer::Page(page) => match round.take(&page.link, page.is_delta, page.items.iter().map(mark), "contacts") {
                     Ok(()) => ChangesAnswer::Page(page),
-                    Err(endless) => ChangesAnswer::Astray(endless),
+                    Err(endless) => ChangesAnswer::UnusableLink(endless),
                 },
                 answer => answer,
             };
@@ -99,9 +99,9 @@ impl Pass<'_> {
                 ChangesAnswer::Gone => return Ok(false),
                 ChangesAnswer::Lost if has_begun => return Err(Error::new(ErrorKind::Upstream, "Microsoft lost its place among the contacts twice. Sync again later; nothing here is lost.")),
                 ChangesAnswer::Lost => link = None,
-                ChangesAnswer::Astray(error) if has_begun => return Err(error),
+                ChangesAnswer::UnusableLink(error) if has_begun => return Err(error),
                 // Else the folder would stand still for ever.
-                ChangesAnswer::Astray(error) => {
+                ChangesAnswer::UnusableLink(error) => {
                     tracing::warn!(target: "tidings::sync", account = account_id, reason = error.reason(), "a stored link of contacts is given up; the folder is read anew");
                     link = None;
                 }

@@ -80,6 +80,20 @@ async fn what_was_read_to_its_end_is_served_without_the_mailbox() {
 }
 
 #[tokio::test]
+async fn a_content_up_to_a_megabyte_is_one_piece_from_disk_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = with_cache(&dir.path().join("store"), &clock(), 8);
+    fill(&engine, "acc_a", "owner", 1).await;
+    let (message, place) = place(&engine).await;
+    let small = &content()[..700_000];
+    assert!(engine.inner.cache.fill(place, Some(700_000)).unwrap().add(0, small, true).await);
+    let read = engine.attachment(message.id, "file".into(), None).await.unwrap();
+    assert!(read.next().await.unwrap().unwrap() == small);
+    assert_eq!(read.next().await.unwrap(), None);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
 async fn what_the_cache_loses_is_read_from_the_mailbox() {
     let dir = tempfile::tempdir().unwrap();
     let (store, time) = (dir.path().join("store"), clock());

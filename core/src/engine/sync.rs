@@ -92,7 +92,8 @@ impl Inner {
     }
 }
 
-/// Mail, contacts, calendar and chats of one account. What one of them fails with stops no other; the first of these errors is what the caller hears.
+/// Mail, contacts, calendar and chats of one account. What one of them fails with stops no other; the first of these errors is what the caller hears,
+/// unless the account as a whole fails after it.
 #[derive(Default)]
 struct Parts {
     failed: Option<Error>,
@@ -103,7 +104,7 @@ impl Parts {
     fn tried<T>(&mut self, outcome: Result<T>) -> Result<Option<T>> {
         match outcome {
             Ok(found) => Ok(Some(found)),
-            Err(error) if is_of_all(error.kind()) => Err(self.failed.take().unwrap_or(error)),
+            Err(error) if is_of_all(error.kind()) => Err(error),
             Err(error) => {
                 self.failed.get_or_insert(error);
                 Ok(None)

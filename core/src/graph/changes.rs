@@ -30,7 +30,7 @@ pub enum ChangesAnswer<T> {
     /// The link is no longer good.
     Lost,
     /// The link leads to what cannot be used, and would do so for ever: a page that cannot be read, or one that leads to itself or away.
-    Astray(Error),
+    UnusableLink(Error),
     /// There is no such collection.
     Gone,
 }
@@ -63,7 +63,7 @@ impl Graph {
             Ok(page) => Ok(ChangesAnswer::Page(page)),
             Err(error) => {
                 let error = error.with_request_id(response.request_id()).on_account(&caller.account_id);
-                if link.is_some() { Ok(ChangesAnswer::Astray(error)) } else { Err(error) }
+                if link.is_some() { Ok(ChangesAnswer::UnusableLink(error)) } else { Err(error) }
             }
         }
     }

@@ -12,7 +12,7 @@ use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use serde::Deserialize;
 
 /// A content up to this comes with the answer, a longer one piece by piece.
-const WHOLE: usize = 1 << 20;
+pub const LONGEST_WHOLE: usize = 1 << 20;
 
 /// Which content of a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Graph {
     pub async fn content(&self, caller: &Caller, place: &ContentPlace) -> Result<Content> {
         let mut request = self.get(caller, self.url(&format!("{}/$value", self.path(caller, &place.within()?).await?), &[])?);
         request.headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        request.whole = Some(Whole(WHOLE));
+        request.whole = Some(Whole(LONGEST_WHOLE));
         request.may_be_empty = true;
         let response = self.ask(request).await?;
         if response.repeats(&json::text(&response.body)) {

@@ -56,7 +56,7 @@ pub struct Listing {
 
 impl Listing {
     /// The link of the page that came last cannot be followed.
-    pub fn leads_astray(&self) -> bool {
+    pub fn has_unusable_link(&self) -> bool {
         self.fault.is_some()
     }
 

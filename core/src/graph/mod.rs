@@ -47,7 +47,7 @@ pub use rounds::Round;
 pub use listing::{Listing, ListingOrder, ListingRange};
 pub use folders::{FolderList, GraphFolder, WellKnownFolders};
 pub use reading::{KeptBody, MailBody};
-pub use content::{Content, ContentPlace};
+pub use content::{Content, ContentPlace, LONGEST_WHOLE};
 pub use raw::{PageWalk, RawAnswer, RawCall};
 pub use answers::{AnswerKind, OutgoingAnswer};
 pub use teams_messages::{ChatState, GraphTeamsMessage, TeamsMessageItem, TeamsMessageList};

@@ -5,6 +5,7 @@
 
 use crate::clock::{Clock, to_ms};
 use crate::error::{ErrorKind, Result};
+use crate::graph::LONGEST_WHOLE;
 use crate::model::{AttachmentInfo, AttachmentKind, Message};
 use crate::random;
 use crate::runtime::blocking;
@@ -53,15 +54,20 @@ impl AttachmentCache {
         Self { store, vault, clock, most }
     }
 
-    /// A whole content and its first piece. None: read the mailbox.
+    /// A whole content and its first piece, which is all of it up to 1 MB. None: read the mailbox.
     pub async fn find(&self, place: &CachePlace) -> Option<(Hit, Vec<u8>)> {
         if self.most == 0 {
             return None;
         }
         let row = self.store.cached(place, to_ms(self.clock.now())).await.ok().flatten()?;
         let mut hit = Hit { cache: self.clone(), account_id: place.account_id.clone(), id: row.id, size: row.size, next: 0, given: 0 };
-        let first = hit.piece().await?;
+        let mut first = hit.piece().await?;
         hit.took(&first);
+        while hit.size <= LONGEST_WHOLE as u64 && !hit.is_over() {
+            let next = hit.piece().await?;
+            hit.took(&next);
+            first.extend_from_slice(&next);
+        }
         Some((hit, first))
     }
 

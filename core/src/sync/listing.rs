@@ -32,8 +32,8 @@ impl Lister {
     }
 
     /// The link of the page that came last cannot be followed.
-    fn leads_astray(&self) -> bool {
-        self.listing.leads_astray()
+    fn has_unusable_link(&self) -> bool {
+        self.listing.has_unusable_link()
     }
 
     /// There may be another page.
@@ -68,7 +68,7 @@ async fn list_newest(context: &Arc<SyncContext>, folder: &SyncedFolder, page_siz
         _ = ended => None,
     };
     // A page that leads away is not believed: the walk brings the same messages.
-    let Some(mut items) = page.filter(|_| !lister.leads_astray()) else { return Ok(Tally::default()) };
+    let Some(mut items) = page.filter(|_| !lister.has_unusable_link()) else { return Ok(Tally::default()) };
     // What is odd about an item is found out once, by the enumeration.
     items.retain(|item| matches!(item, DeltaItem::Message(message) if !message.is_partial));
     failpoint!("sync.listing_newest");

@@ -59,7 +59,7 @@ store_suite!(made, [
     a_cached_content_is_served_once_it_is_whole,
     two_who_read_the_same_attachment_store_it_once,
     the_cache_stays_below_its_limit,
-    many_small_contents_make_room_for_a_large_one,
+    a_large_content_evicts_many_small_ones,
     a_cached_content_goes_with_its_message_and_account,
     a_sign_in_ends_with_its_account_and_owner,
     an_account_comes_back_as_stored,

@@ -121,7 +121,7 @@ pub async fn the_cache_stays_below_its_limit(s: &dyn Store) {
     assert!(!is_cached(s, "m2", 91_000).await);
 }
 
-pub async fn many_small_contents_make_room_for_a_large_one(s: &dyn Store) {
+pub async fn a_large_content_evicts_many_small_ones(s: &dyn Store) {
     with_mail(s).await;
     for n in 0..300 {
         let small = piece(&format!("small{n}"), place("m1", &format!("f{n}")), 0, Some(5), n);

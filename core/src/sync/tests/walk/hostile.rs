@@ -1,4 +1,4 @@
-//! Back-fills of mailboxes that mean no good: dates, counts and links that lead astray. Each of them ends, with every message here once.
+//! Back-fills of hostile mailboxes: dates, counts and links that lead nowhere. Each of them ends, with every message here once.
 
 use super::facts::mail;
 use super::*;
