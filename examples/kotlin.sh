@@ -9,7 +9,7 @@ kotlin_stage=$kotlin_home/target/examples
 kotlin_compile() {
   mkdir -p "$kotlin_stage"
   local file
-  for file in "$root"/examples/kotlin/*.kt "$root"/examples/push/kotlin/*.kt "$1"; do
+  for file in "$root"/examples/kotlin/*.kt "$root"/examples/push/kotlin/*.kt "$root"/examples/bots/kotlin/*.kt "$1"; do
     cmp -s "$file" "$kotlin_stage/$(basename "$file")" || { cp "$file" "$kotlin_stage/" && rm -f "$kotlin_home/target/examples.stamp"; }
   done
   if [ "$kotlin_home/target/examples.stamp" -nt "$kotlin_home/target/classes/dev/tidings/Engine.class" ]; then return; fi

@@ -31,8 +31,9 @@ start_simulator() {
   TIDINGS_LOGIN=$(text_of login "$line")
   TIDINGS_GRAPH=$(text_of graph "$line")
   TIDINGS_CONTROL=$(text_of control "$line")
+  TIDINGS_BOT=$(text_of bot "$line")
   TIDINGS_CLIENT_ID=$(text_of client_id "$line")
-  export TIDINGS_LOGIN TIDINGS_GRAPH TIDINGS_CONTROL TIDINGS_CLIENT_ID
+  export TIDINGS_LOGIN TIDINGS_GRAPH TIDINGS_CONTROL TIDINGS_BOT TIDINGS_CLIENT_ID
 }
 
 # The first of this name: further down the line there are those of the listeners with TLS.

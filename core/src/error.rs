@@ -49,6 +49,12 @@ pub enum ErrorKind {
     StoreFull,
     /// The place in the change feed is older than what is kept.
     CursorExpired,
+    /// The app of the bot is not installed for this person or team.
+    AppNotInstalled,
+    /// A person or an administrator has blocked the bot there.
+    BotBlocked,
+    /// The conversation of the bot was deleted, or is another bot's.
+    ConversationGone,
     /// The caller stopped it.
     Cancelled,
     /// The engine is shut down.
@@ -75,9 +81,9 @@ impl ErrorKind {
     pub fn remedy(self) -> Remedy {
         match self {
             Self::NeedsReconnect | Self::NotConnected => Remedy::User,
-            Self::ConsentMissing | Self::Forbidden => Remedy::Admin,
+            Self::ConsentMissing | Self::Forbidden | Self::AppNotInstalled => Remedy::Admin,
             Self::Throttled | Self::Upstream | Self::Network | Self::StoreBusy => Remedy::Wait,
-            Self::Cancelled | Self::OutcomeUnknown => Remedy::User,
+            Self::Cancelled | Self::OutcomeUnknown | Self::BotBlocked => Remedy::User,
             Self::StoreFull | Self::Corrupt | Self::WrongKey | Self::VaultLocked => Remedy::Admin,
             Self::Internal => Remedy::Nobody,
             Self::InvalidInput
@@ -86,6 +92,7 @@ impl ErrorKind {
             | Self::Conflict
             | Self::LinkRejected
             | Self::CursorExpired
+            | Self::ConversationGone
             | Self::TokenRejected
             | Self::Closed
             | Self::Forked => Remedy::Developer,

@@ -7,18 +7,23 @@
 //!
 //! ```text
 //! methods      engine                                    one short method per verb
-//! activities   auth      outbox      sync      contacts  calendar  chats     notify    retention  workflows  connect · what leaves · what we ask for · what Microsoft tells · what is proven and erased
-//! tools        vault     trust       graph     flows     secrets · proofs · Microsoft's API · posts to workflows
+//! activities   auth      outbox      sync      contacts  calendar  chats     notify    retention  workflows  bots     connect · what leaves · what we ask for · what Microsoft tells · what is proven and erased
+//! people       roster    endpoints                       whom a bot has seen, and how it writes to them · where subscribers are told something
+//! tools        vault     trust       graph     flows     bot     secrets · proofs · Microsoft's API · posts to workflows · the Bot Connector
 //! base         store     pipeline    events              durable rows · the only way out · the event bus
-//! plain        model  error  foreign  seal  clock  random  hex  secret  config  json  runtime  logs  markup  metrics  failpoint  interleave  throttle  stages    plain things; no sockets, no SQL
+//! plain        app_package  model  error  foreign  seal  clock  random  hex  secret  config  json  runtime  logs  markup  metrics  failpoint  interleave  throttle  stages    plain things; no sockets, no SQL
 //! ```
 
+mod app_package;
 mod auth;
+mod bot;
+mod bots;
 mod calendar;
 mod chats;
 mod clock;
 mod config;
 mod contacts;
+mod endpoints;
 mod engine;
 mod error;
 mod events;
@@ -31,6 +36,7 @@ mod hex;
 mod interleave;
 mod json;
 mod retention;
+mod roster;
 mod logs;
 mod markup;
 mod metrics;
@@ -89,6 +95,13 @@ pub fn version() -> String {
 /// 32 fresh random bytes for `RootKey::raw`. Keep them where you keep your other secrets: without them nothing in the store can be read.
 pub fn generate_root_key() -> Result<Vec<u8>> {
     random::array::<32>().map(Vec::from)
+}
+
+/// The HTTP answer to a `BotInvoke` of this name. Touches nothing. Errors: InvalidInput (the answer does not belong to that name, the card is no Adaptive Card that
+/// Teams shows, the text is empty, the JSON is none, the status is not 400 to 599), LimitExceeded (100 KB).
+/// Source: Adaptive Cards, Universal Action Model, response format.
+pub fn invoke_response(name: String, answer: BotAnswer) -> Result<HttpResponse> {
+    bots::invoke_response(&name, &answer)
 }
 
 /// The wrapped key that `RootKey::unwrapped` left with the store in this folder; none if there is no store yet, or it has another kind of key.

@@ -48,6 +48,7 @@ downloads() {
   { wants node || wants rust; } && step get-node-tests node_modules tests
   wants node && [ -f bindings/node/package-lock.json ] && step get-node node_modules bindings/node
   wants node && step get-node-push node_modules examples/push/node
+  wants node && step get-node-bots node_modules examples/bots/node
   wants kotlin && step get-maven maven
   true
 }
@@ -55,11 +56,12 @@ downloads() {
 export -f python_env node_modules maven
 export venv
 
-# The stories, and the program that README.md shows.
+# The stories, the program that README.md shows, push, and bots.
 examples() {
   step "examples-$1" examples/run.sh "$1"
   step "readme-$1" examples/readme.sh "$1"
   step "push-$1" examples/push/run.sh "$1"
+  step "bots-$1" examples/bots/run.sh "$1"
 }
 rust_lane() {
   step rust cargo test "${cargo_flags[@]}" --no-fail-fast -- --nocapture

@@ -33,7 +33,7 @@ macro_rules! variants {
 
 variants! {
     InvalidInput LimitExceeded NotConnected NeedsReconnect ConsentMissing Forbidden NotFound Conflict Throttled Upstream Network
-    OutcomeUnknown LinkRejected TokenRejected VaultLocked WrongKey Corrupt StoreBusy StoreFull CursorExpired Cancelled Closed Forked Internal
+    OutcomeUnknown LinkRejected TokenRejected VaultLocked WrongKey Corrupt StoreBusy StoreFull CursorExpired AppNotInstalled BotBlocked ConversationGone Cancelled Closed Forked Internal
 }
 
 impl std::error::Error for TidingsError {}

@@ -1,5 +1,5 @@
 // The whole package: what follows from the contract, and the helpers written by hand.
-import type { ChannelPostDraft, ChatDraft, Draft, Engine, FileAttachment, ForwardDraft, LogLevel, LogRecord, MailDraft, ReplyDraft, WorkflowDraft } from './native.js'
+import type { BotAnswer, BotDraft, BotInvoke, ChannelPostDraft, ChatDraft, Draft, EndpointDraft, Engine, FileAttachment, ForwardDraft, LogLevel, LogRecord, MailDraft, ReplyDraft, WorkflowDraft } from './native.js'
 
 export * from './native.js'
 
@@ -15,12 +15,28 @@ export function forward(draft: ForwardDraft): Draft
 export function channelPost(draft: ChannelPostDraft): Draft
 /** A draft of a post to a workflow, for `send` and `enqueue`. */
 export function workflow(draft: WorkflowDraft): Draft
+/** A draft of a message of the bot, for `send` and `enqueue`. */
+export function botMessage(draft: BotDraft): Draft
+/** A draft of a message to the endpoints of a subscriber, for `send` and `enqueue`. */
+export function toEndpoint(draft: EndpointDraft): Draft
+/** How a host answers what Teams asks the bot and waits for. */
+export interface NotificationOptions {
+  /**
+   * Gives the answer, or nothing when it is done and there is nothing to show. Without it, such requests are answered with 501. `signal` aborts when it takes too
+   * long; its answer is not heard then.
+   */
+  onInvoke?: (invoke: BotInvoke, options: { signal: AbortSignal }) => BotAnswer | void | null | Promise<BotAnswer | void | null>
+  /** Default: 10,000. Teams waits for about 15 seconds at the most. */
+  timeoutMs?: number
+  /** Hears of an `onInvoke` that took too long, threw, or gave what cannot be sent; the person was told so in words. Default: a warning of the process. */
+  onError?: (invoke: BotInvoke, error: unknown) => void
+}
 /**
- * A route that takes Microsoft's notifications: a listener of `node:http` and a handler of Express that hands each request to `receive`. The body must not have been
- * read as anything but bytes before.
+ * A route that takes Microsoft's notifications and what people say to the bot: a listener of `node:http` and a handler of Express that hands each request to
+ * `receive`. The body must not have been read as anything but bytes before.
  */
-export function notifications(engine: Engine): (
-  request: { method?: string | undefined; url?: string | undefined; [Symbol.asyncIterator](): AsyncIterator<any> },
+export function notifications(engine: Engine, options?: NotificationOptions): (
+  request: { method?: string | undefined; url?: string | undefined; headers?: { [name: string]: string | string[] | undefined }; [Symbol.asyncIterator](): AsyncIterator<any> },
   response: { headersSent: boolean; writeHead(status: number, headers?: any): unknown; end(body?: any): unknown },
 ) => Promise<void>
 /**

@@ -6,7 +6,7 @@ export interface CallOptions {
 }
 
 /** What a failed call means for the caller; each kind asks for a different reaction. */
-export type ErrorKind = 'invalid_input' | 'limit_exceeded' | 'not_connected' | 'needs_reconnect' | 'consent_missing' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'upstream' | 'network' | 'outcome_unknown' | 'link_rejected' | 'token_rejected' | 'vault_locked' | 'wrong_key' | 'corrupt' | 'store_busy' | 'store_full' | 'cursor_expired' | 'cancelled' | 'closed' | 'forked' | 'internal';
+export type ErrorKind = 'invalid_input' | 'limit_exceeded' | 'not_connected' | 'needs_reconnect' | 'consent_missing' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'upstream' | 'network' | 'outcome_unknown' | 'link_rejected' | 'token_rejected' | 'vault_locked' | 'wrong_key' | 'corrupt' | 'store_busy' | 'store_full' | 'cursor_expired' | 'app_not_installed' | 'bot_blocked' | 'conversation_gone' | 'cancelled' | 'closed' | 'forked' | 'internal';
 
 /** Who can mend it. */
 export type Remedy = 'user' | 'admin' | 'developer' | 'wait' | 'nobody';
@@ -25,7 +25,7 @@ export type Feature = 'chat' | 'channels' | 'people' | 'mail_send' | 'mail_sync'
 export type AccountState = 'connected' | 'needs_reconnect' | 'awaiting_admin' | 'declined' | 'misconfigured' | 'disconnected';
 
 /** `Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched.
- * `SharedMailbox`: a mailbox without a person of its own, opened through the account of somebody who may. */
+ * `SharedMailbox`: a mailbox that is opened through the account of somebody who may, or through that of its organisation. */
 export type AccountKind = 'person' | 'tenant' | 'link' | 'shared_mailbox';
 
 /** `NotAsked`: the account has no mail feature. `Unlicensed`: no Exchange Online licence. `OnPremises`: it is on a server of the organisation's own, which
@@ -42,7 +42,7 @@ export type BodyType = 'text' | 'html' | 'markdown';
 
 export type Importance = 'low' | 'normal' | 'high';
 
-export type Route = 'mail' | 'reply' | 'forward' | 'chat' | 'channel_post' | 'workflow';
+export type Route = 'mail' | 'reply' | 'forward' | 'chat' | 'channel_post' | 'workflow' | 'bot' | 'to_endpoint';
 
 /** `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
  * `Failed`: it was not sent. `Cancelled`: taken back before it was sent. */
@@ -52,6 +52,26 @@ export type BounceKind = 'permanent' | 'temporary';
 
 /** `Urgent` tells the recipients every two minutes for twenty minutes, where their organisation allows it. */
 export type ChatImportance = 'normal' | 'high' | 'urgent';
+
+/** `MessageEdited`, `MessageDeleted`: of a message that was there before. `Installed`, `Removed`: the app of the bot, for a person or a team. `CardAction`: a button
+ * of a card was pressed. */
+export type BotActivityKind = 'message' | 'message_edited' | 'message_deleted' | 'reaction_added' | 'reaction_removed' | 'installed' | 'removed' | 'card_action';
+
+/** Where a bot writes, and is written to. */
+export type BotPlaceKind = 'personal' | 'group' | 'channel';
+
+/** Whether the bot may write there, as it was told last. */
+export type BotPlaceState = 'open' | 'not_installed' | 'blocked' | 'gone';
+
+/** Where an app's bot works. `Personal`: one person's own chat with it; `Team`: the channels of a team; `GroupChat`: chats of several people. */
+export type AppScope = 'personal' | 'team' | 'group_chat';
+
+/** Kinds of endpoints. `TeamsChannel`: a channel of a team. `TeamsUser`: the bot's own chat with a person. `Workflow`: what was added with `add_workflow`. `Chat`: a chat of
+ * a connected person. `Mail`: a mail address. */
+export type EndpointKind = 'teams_channel' | 'teams_user' | 'workflow' | 'chat' | 'mail';
+
+/** `Retired`: it gets nothing until it is changed; `reason` of it says why. */
+export type EndpointState = 'active' | 'retired';
 
 /** `Private` and `Shared`: only its own members see it. */
 export type ChannelKind = 'standard' | 'private' | 'shared' | 'other';
@@ -101,7 +121,7 @@ export type AttendeeKind = 'required' | 'optional' | 'resource';
 /** `System`: of Teams itself, as when somebody joins. */
 export type TeamsMessageKind = 'message' | 'system';
 
-export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed' | 'event_changed' | 'event_removed' | 'chat_message_changed' | 'chat_message_removed' | 'send_answered';
+export type ChangeKind = 'message_added' | 'message_changed' | 'message_moved' | 'message_removed' | 'account_changed' | 'send_changed' | 'contact_changed' | 'contact_removed' | 'event_changed' | 'event_removed' | 'chat_message_changed' | 'chat_message_removed' | 'send_answered' | 'bot_message' | 'bot_message_edited' | 'bot_reaction' | 'bot_installed' | 'bot_removed' | 'bot_card_action' | 'endpoint_changed';
 
 /** Which version of Graph is asked. `Beta` changes without notice. */
 export type GraphVersion = 'v1' | 'beta';
@@ -187,6 +207,18 @@ export interface Config {
   /** How many megabytes of attachments are kept on disk, sealed, for whoever reads them again; 0: none. Those that were read least recently go first. It is the same in all processes of a
    * store, up to 1,000,000. Default: `0`. */
   attachmentCacheMb?: number;
+  /** The application that is a bot in Teams: `default`, or the name of one of `apps`. It needs a client secret or a certificate; none: there is no bot. */
+  botApp?: string | null;
+  /** Where the bot asks for its tokens: the tenant id of its own organisation if its registration is for one organisation only, as those made since August 2025
+   * are. None: where bots of several organisations ask (`botframework.com`). */
+  botTenant?: string | null;
+  /** Address of the Bot Connector for somebody whom the bot was never told of, as in `https://smba.infra.gcc.teams.microsoft.com/gcc`. None: that of the cloud. */
+  botServiceUrl?: string | null;
+  /** Id of the bot's app in the organisations' catalogues, as `app_id` of its package: where a message of the bot is to go and the app is missing, it is then installed
+   * first, once, if the account of the organisation may: for a person, in a group chat, or in the team that `team_id` of the draft names (`AppCatalog.Read.All`;
+   * `TeamsAppInstallation.ReadWriteSelfForUser.All`, `…ForChat.All`, `…ForTeam.All`; `User.ReadBasic.All` for people by address). Teams learns of it a little later: the message is
+   * tried again for two minutes. None: nothing is installed. */
+  botExternalId?: string | null;
 }
 
 /** A sign-in to start. */
@@ -218,6 +250,8 @@ export interface TenantRequest {
   /** Tenant id or domain, when it is known. */
   tenant?: string | null;
   context?: string | null;
+  /** Makes an endpoint for the person who signs in, through the bot of the organisation that is connected; it works once the administrator has approved. None: no endpoint. */
+  endpoint?: SubscriberLink | null;
 }
 
 /** A person to get to know without touching any data: `openid profile User.Read`, nothing lasting. */
@@ -230,6 +264,8 @@ export interface LinkRequest {
   tenant?: string | null;
   loginHint?: string | null;
   context?: string | null;
+  /** Makes an endpoint for the person once they have signed in, through the bot of a connected organisation, to which they must belong. None: no endpoint. */
+  endpoint?: SubscriberLink | null;
 }
 
 /** A started sign-in. Send the person to `url`; keep `binding` in that person's session and hand it to `finish_connect`. */
@@ -622,7 +658,7 @@ export interface Preview {
 /** What became of a draft. */
 export interface Receipt {
   id: string;
-  /** The account it leaves from, or the workflow it goes to. */
+  /** The account it leaves from, or the workflow it goes to. Empty for a whole. */
   accountId: string;
   route: Route;
   state: SendState;
@@ -651,6 +687,22 @@ export interface Receipt {
   bounces: Bounce[];
   /** Answers that no person wrote: out of office and the like, oldest first. Known once they are synced; proven like the reports. */
   automaticReplies: AutomaticReply[];
+  /** The endpoint it goes to; None: it goes to none. */
+  endpointId: string | null;
+  /** Id of the receipt of the whole it is a part of. */
+  wholeId: string | null;
+  /** Of a whole: what became of each part, in the order in which the endpoints were made. Its own state is `Queued` while none has begun, `Sending` while one is open,
+   * then `Sent` if all were; else `Unknown` or `Failed` if one is, and `Cancelled` if all are. */
+  parts: SendPart[];
+}
+
+/** A part of a whole that was sent to endpoints. */
+export interface SendPart {
+  endpointId: string;
+  /** Its own receipt. None: it was refused as it was handed in, and nothing of it was stored. */
+  receiptId: string | null;
+  state: SendState;
+  reason: string | null;
 }
 
 /** What a mail system reported of one recipient of a sent mail. Source: RFC 3464. */
@@ -796,6 +848,375 @@ export interface Workflow {
   context: string | null;
   addedAt: Date;
 }
+
+/** A message of the bot: to one person (`to`), as a new thread in a channel (`channel_id`), as an answer in one (`channel_id` and `reply_to`), or in a conversation
+ * the bot was told of (`conversation_id`). Messages to one place leave in the order in which they were handed in, if they name it in the same way: a person's address,
+ * object id and `29:…` are three names, and so is the conversation with them. Of one conversation Teams takes 60 messages in 30 seconds and 1,800 in an hour; what is more
+ * waits. */
+export interface BotDraft {
+  /** Id of the account of an organisation, as `connect_tenant` gives it. */
+  accountId: string;
+  /** Somebody of the organisation: the id that this bot knows them by (`29:…`, as `roster` shows it), their object id in Entra, or their mail address or user
+   * name. But for the first, they must have been seen: in a roster, or in a team named by `team_id`; by what somebody said to the bot they are known by object id.
+   * With `bot_external_id` nobody has to have been seen. The conversation with them is made once and remembered. Default: `""`. */
+  to?: string;
+  /** Id of a conversation, as receipts show it in `chat_id`. */
+  conversationId?: string | null;
+  /** Id of a channel, as `channels` shows it. */
+  channelId?: string | null;
+  /** Id of the message at the head of the thread that is answered, as `graph_id` of its receipt. */
+  replyTo?: string | null;
+  /** The team in which somebody is looked for who was not seen yet, and that a channel is in, for `bot_external_id`: where the bot's app is missing, it is installed
+   * there. Its id as `teams` shows it. */
+  teamId?: string | null;
+  /** Text, HTML or Markdown. HTML is cleaned to what Teams shows. It may be empty beside a card or a file. Default: `""`. */
+  body?: string;
+  /** Default: `"text"`. */
+  bodyType?: BodyType;
+  /** Values for the fields of the body, which then is a template; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
+  /** Shown where a card cannot be, as in a notification; up to 500 characters. */
+  summary?: string | null;
+  /** `Urgent` counts as `High`: bots have no other. Default: `"normal"`. */
+  importance?: ChatImportance;
+  /** It also appears in the activity feed of whoever gets it. Default: `false`. */
+  notify?: boolean;
+  /** People only. They must have been seen, as in `to`. Default: `[]`. */
+  mentions?: readonly Mention[];
+  /** Adaptive Cards as JSON, up to 10. Default: `[]`. */
+  cards?: readonly string[];
+  /** Files that are somewhere already, up to 10; shown as links below the text. Default: `[]`. */
+  files?: readonly FileLink[];
+  /** Idempotency key, as in `MailDraft`. */
+  key?: string | null;
+  /** Not sent after this time, as in `MailDraft`. */
+  deadline?: Date | null;
+  /** Not sent before this time, as in `MailDraft`. */
+  sendAt?: Date | null;
+}
+
+/** Somebody in a team, as the bot sees them. */
+export interface RosterMember {
+  /** `29:…`: this bot's own id for them. */
+  id: string;
+  /** Of Entra. None: it is not told. */
+  objectId: string | null;
+  name: string;
+  /** None: the organisation hides it, or there is none. */
+  address: string | null;
+  userName: string | null;
+  isGuest: boolean;
+}
+
+/** Some people of a team. */
+export interface RosterPage {
+  items: RosterMember[];
+  /** For the next page; none: that was the last. */
+  next: string | null;
+}
+
+/** Something that somebody said to the bot, that it was told, or that it said itself: then `kind` is `Message`, `MessageEdited` once its words were changed, or
+ * `MessageDeleted`. */
+export interface BotActivity {
+  id: string;
+  accountId: string;
+  /** For `conversation_id` of a `BotDraft`; of a thread in a channel it is the thread. */
+  conversationId: string;
+  kind: BotActivityKind;
+  /** Teams' id of the message it is, or is about. */
+  activityId: string;
+  /** Who did it: the bot's own id for them (`29:…`). None: it is not told. */
+  senderId: string | null;
+  /** The same in Entra. */
+  senderObjectId: string | null;
+  senderName: string;
+  /** What was said as plain text, without the mention of the bot. Strangers wrote it. Of what the bot said: the body as it was handed in, else the summary. */
+  text: string;
+  /** What a card sends, as JSON; the reactions, separated by commas. */
+  value: string | null;
+  at: Date;
+  /** Which button of a card was pressed, if that has a verb (`Action.Execute`). */
+  verb: string | null;
+  /** The bot itself said it; `sender_id` is then `28:…`. */
+  isOwn: boolean;
+}
+
+/** Which activities. */
+export interface BotActivityQuery {
+  /** Whose: of all organisations of an owner, or of one account. One of them is needed; with both, the account must be the owner's. */
+  owner?: string | null;
+  accountId?: string | null;
+  conversationId?: string | null;
+  /** 1 to 500. Default: `100`. */
+  limit?: number;
+  /** `next` of the page before. */
+  cursor?: string | null;
+}
+
+export interface BotActivityPage {
+  items: BotActivity[];
+  /** For the next page; none: that was the last. */
+  next: string | null;
+}
+
+/** A conversation of the bot. */
+export interface BotConversation {
+  accountId: string;
+  /** For `conversation_id` of a `BotDraft`. */
+  id: string;
+  kind: BotPlaceKind;
+  state: BotPlaceState;
+  /** With whom, of one with a person. */
+  userId: string | null;
+  /** Of the person, team or group; empty where it was not told. */
+  name: string;
+  /** When something was said or happened there last, as far as the bot was told. */
+  activeAt: Date;
+}
+
+/** Which conversations. */
+export interface BotConversationQuery {
+  /** Whose: of all organisations of an owner, or of one account. One of them is needed; with both, the account must be the owner's. */
+  owner?: string | null;
+  accountId?: string | null;
+  /** 1 to 500. Default: `100`. */
+  limit?: number;
+  /** `next` of the page before. */
+  cursor?: string | null;
+}
+
+export interface BotConversationPage {
+  items: BotConversation[];
+  /** For the next page; none: that was the last. */
+  next: string | null;
+}
+
+/** Something that Teams asks the bot and waits for: the host answers it with a `BotAnswer`. */
+export interface BotInvoke {
+  /** Of the organisation. Where it is connected more than once: the account that was connected first. */
+  accountId: string;
+  /** For `conversation_id` of a `BotDraft`. */
+  conversationId: string;
+  /** The same when it is posted again; empty where Teams gives none. */
+  activityId: string;
+  /** Who did it, as in `BotActivity`. */
+  senderId: string | null;
+  senderObjectId: string | null;
+  senderName: string;
+  /** What is asked: `adaptiveCard/action`, `signin/verifyState`, or another name of Teams. */
+  name: string;
+  /** What comes with it, as JSON; none of a `signin/verifyState`. Strangers wrote it. */
+  value: string | null;
+  /** Of an `adaptiveCard/action`: the verb of the button. */
+  verb: string | null;
+  /** Of an `adaptiveCard/action`: what the card sends, as JSON. */
+  data: string | null;
+  /** Of an `adaptiveCard/action`: nobody pressed a button, the card refreshes itself because it is shown. */
+  isAutomatic: boolean;
+  /** Of a `signin/verifyState`: the code that the sign-in page handed over. A secret. */
+  signInState: string | null;
+  /** Teams' id of the message that it is about, such as the one with the card. */
+  replyTo: string | null;
+  /** Language of the person, as in `en-US`. */
+  locale: string | null;
+}
+
+/** What came to the route of a host that answers what Teams asks. */
+export interface BotReceived {
+  /** What to answer with, unless there is something in `invoke` that is answered. */
+  response: HttpResponse;
+  /** It is proven, and Teams waits, some ten seconds. */
+  invoke: BotInvoke | null;
+}
+
+/** Who makes an app, as Teams shows it. */
+export interface AppDeveloper {
+  /** 1 to 32 characters. */
+  name: string;
+  /** These three are https addresses of at most 2,048 characters. */
+  websiteUrl: string;
+  privacyUrl: string;
+  termsUrl: string;
+}
+
+/** What Teams says of an app in one language. */
+export interface AppTexts {
+  /** 1 to 30 characters. */
+  name: string;
+  /** 1 to 80 characters. */
+  description: string;
+  /** 1 to 4,000 characters. */
+  fullDescription: string;
+  /** 1 to 100 characters. None: the name. */
+  fullName?: string | null;
+}
+
+/** The texts of an app in a further language. */
+export interface AppLocalization {
+  /** A language tag, as in `fr` or `fr-ca`. */
+  language: string;
+  texts: AppTexts;
+}
+
+/** A Teams app with a bot, as it is uploaded in Teams, in its admin centre or to the catalogue. Lengths count UTF-16 units. */
+export interface AppPackage {
+  /** A GUID that the app keeps over all its versions; the catalogue calls it the external id. */
+  appId: string;
+  /** Three numbers, as in `1.0.0`. A changed package needs a higher one. */
+  version: string;
+  developer: AppDeveloper;
+  texts: AppTexts;
+  /** A PNG of 192 × 192 pixels, 1 MB at the most. */
+  colorIcon: Uint8Array;
+  /** A PNG of 32 × 32 pixels, white on a transparent ground, 1 MB at the most. */
+  outlineIcon: Uint8Array;
+  /** Where the bot works, one at least. */
+  scopes: readonly AppScope[];
+  /** The ground behind the icon, as in `#4464EE`. Default: `"#FFFFFF"`. */
+  accentColor?: string;
+  /** The application id of the bot. None: the `client_id`. */
+  botId?: string | null;
+  /** The application in Entra whose tokens may install the app for itself. None: that of `bot_app`, or else of the configuration. */
+  clientId?: string | null;
+  /** The resource of single sign-on. None: `api://` and the `client_id`. */
+  resource?: string | null;
+  /** People cannot write to the bot; it only tells. Default: `false`. */
+  isNotificationOnly?: boolean;
+  /** The bot sends and takes files in personal chats. Default: `false`. */
+  supportsFiles?: boolean;
+  /** Hosts that what the bot shows may open, at most 16: no `https://`, no path; whole parts may be `*`, as in `*.contoso.com`. Default: `[]`. */
+  validDomains?: readonly string[];
+  /** Language tag of `texts`, which are shown as well where there is no better language. Default: `"en-us"`. */
+  language?: string;
+  /** At most 100 further languages. Default: `[]`. */
+  localizations?: readonly AppLocalization[];
+}
+
+/** Which app, and where: exactly one of `team_id` and `user` is given. */
+export interface InstallRequest {
+  /** The account that asks: of a person, or of an organisation. */
+  accountId: string;
+  /** The id in the app's manifest. */
+  externalId: string;
+  teamId?: string | null;
+  /** A person of the organisation, by mail address or object id. */
+  user?: string | null;
+  /** Whose the account must be. */
+  owner?: string | null;
+  /** With `install_app` through the account of an organisation: an endpoint is made there once the app is installed, for the person, or in the channel General of the team. None: no endpoint. */
+  endpoint?: SubscriberLink | null;
+}
+
+/** An app as it is installed for a team or a person. */
+export interface AppInstall {
+  installationId: string;
+  /** The catalogue's id of the app. */
+  appId: string;
+  /** The person's own chat with the bot. None: for a team, and where Microsoft has made none yet. */
+  chatId: string | null;
+  /** It was installed before this call. */
+  wasThere: boolean;
+  /** Of the app that is installed, as in its manifest; none where Microsoft does not tell. */
+  version: string | null;
+}
+
+/** An endpoint to add. */
+export interface EndpointRequest {
+  /** Your own key of who is told something, 1 to 200 characters; it may be the owner of an account. */
+  subscriber: string;
+  target: EndpointTarget;
+  /** The account it goes through; empty for a workflow. Default: `""`. */
+  accountId?: string;
+  /** What they are told there, as `interviews`: 1 to 200 characters. None: what names no context. */
+  context?: string | null;
+  /** Whose account or workflow it must be. None: anybody's. */
+  owner?: string | null;
+}
+
+/** What becomes of an endpoint; what is left out stays as it is. */
+export interface EndpointChange {
+  /** Where it is from now on, which makes it active. */
+  target?: EndpointTarget | null;
+  /** The account it goes through from now on; given with a target alone. */
+  accountId?: string | null;
+  /** Its context; an empty one takes it away. */
+  context?: string | null;
+  /** False retires it, true makes it active again. */
+  isActive?: boolean | null;
+}
+
+/** Where a subscriber is told something. */
+export interface Endpoint {
+  id: string;
+  subscriber: string;
+  context: string | null;
+  /** The account it goes through, or the workflow. */
+  accountId: string;
+  kind: EndpointKind;
+  target: EndpointTarget;
+  state: EndpointState;
+  /** Why it was retired. */
+  reason: string | null;
+  createdAt: Date;
+  changedAt: Date;
+}
+
+/** Which endpoints. One of `owner`, `account_id` and `subscriber` is needed. */
+export interface EndpointQuery {
+  /** Of the accounts and workflows of this owner. */
+  owner?: string | null;
+  /** Of this account or workflow. */
+  accountId?: string | null;
+  subscriber?: string | null;
+  /** With `subscriber`. Empty: those without a context. */
+  context?: string | null;
+  state?: EndpointState | null;
+  /** 1 to 1000. Default: `100`. */
+  limit?: number;
+  /** `next` of the page before. */
+  cursor?: string | null;
+}
+
+export interface EndpointPage {
+  items: Endpoint[];
+  /** For the next page; none: that was the last. */
+  next: string | null;
+}
+
+/** For whom an endpoint is made once a person has signed in. */
+export interface SubscriberLink {
+  /** The subscriber. Empty: the owner of the request. Default: `""`. */
+  subscriber?: string;
+  context?: string | null;
+  /** The account of the organisation through which the bot writes to them. Empty with `connect_tenant`: it is the one that is connected. Default: `""`. */
+  accountId?: string;
+}
+
+/** A message to one endpoint of a subscriber, or to all that are active in a context. Each endpoint gets it by its own route with a receipt of its own, and the receipt that `send`
+ * gives stands for the whole. */
+export type EndpointDraft = string | {
+  subscriber: string;
+  /** As in `EndpointRequest`: endpoints of this context and no other. */
+  context?: string | null;
+  /** The only endpoint that gets it, one of this subscriber; its context does not matter then. None: all that are active. */
+  endpointId?: string | null;
+  /** Of mails, which need one, and of a person's posts in channels. Default: `""`. */
+  subject?: string;
+  /** Text, HTML or Markdown. Mails need one; Teams and workflows take `card` in its place. Default: `""`. */
+  body?: string;
+  /** Default: `"text"`. */
+  bodyType?: BodyType;
+  /** Values for the fields of subject and body, which then are templates; as in `MailDraft`. */
+  mergeFields?: Readonly<Record<string, string>> | null;
+  /** An Adaptive Card as JSON, shown in Teams and handed to workflows in place of the body. A bot's message shows the body as text where a card cannot be seen, as in a notification. */
+  card?: string | null;
+  /** Idempotency key, unique per subscriber: the same key and content give the same receipt, whatever endpoints there are by then; other content is a Conflict. */
+  key?: string | null;
+  /** Not sent after this time, as in `MailDraft`. */
+  deadline?: Date | null;
+  /** Not sent before this time, as in `MailDraft`. It goes to the endpoints of the moment in which it is handed in. */
+  sendAt?: Date | null;
+};
 
 /** Somebody of the organisation. */
 export interface Person {
@@ -1366,7 +1787,7 @@ export interface Change {
   cursor: string;
   kind: ChangeKind;
   accountId: string;
-  /** Id of the message, receipt, contact, event or chat message; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt. */
+  /** Id of the message, receipt, contact, event, chat message, activity of a bot or endpoint; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt. */
   subjectId: string | null;
   at: Date;
 }
@@ -1476,7 +1897,8 @@ export interface Metrics {
   messagesStored: number;
   /** Sends that were parked when the engine was opened, since the store was copied or restored. */
   sendsParked: number;
-  /** Notifications that belong to a subscription of the store, and those that were dropped: forged, of unknown or ended subscriptions, of another tenant. */
+  /** Notifications that belong to a subscription of the store, and activities of a bot in an organisation that is connected; and those that were dropped: forged, of unknown or
+   * ended subscriptions, of another tenant. */
   notifications: number;
   notificationsRefused: number;
   subscriptionsMade: number;
@@ -1631,7 +2053,9 @@ export type Draft =
   | { type?: 'forward'; forward: ForwardDraft }
   | { type?: 'chat'; chat: ChatDraft }
   | { type?: 'channel_post'; channelPost: ChannelPostDraft }
-  | { type?: 'workflow'; workflow: WorkflowDraft };
+  | { type?: 'workflow'; workflow: WorkflowDraft }
+  | { type?: 'bot'; bot: BotDraft }
+  | { type?: 'to_endpoint'; toEndpoint: EndpointDraft };
 
 /** Whom or what a mention tells. */
 export type MentionTarget =
@@ -1643,6 +2067,31 @@ export type MentionTarget =
   | 'team' | { type: 'team' }
   /** Those who have this tag in the team of the channel that is posted to. Its name is the text of the mention. */
   | { type: 'tag'; tagId: string };
+
+/** What the host answers to a `BotInvoke`. */
+export type BotAnswer =
+  /** To an `adaptiveCard/action`: an Adaptive Card as JSON, shown in place of the one whose button was pressed. */
+  | { type: 'card'; card: string }
+  /** To an `adaptiveCard/action`: a text that is shown to the person. */
+  | { type: 'message'; text: string }
+  /** It did not work. `status`: 400 to 599, as in HTTP; `reason` is shown to the person. */
+  | { type: 'failure'; status: number; reason: string }
+  /** To anything but an `adaptiveCard/action`: the JSON that Teams documents for it. */
+  | { type: 'json'; body: string }
+  /** It is done, and there is nothing to show. */
+  | { type: 'done' };
+
+/** Where an endpoint is. */
+export type EndpointTarget =
+  /** Ids as `teams` and `channels` show them. Through the account of an organisation the bot writes there, through that of a person the person does. */
+  | { type: 'teams_channel'; teamId: string; channelId: string }
+  /** A person of the organisation whose account it goes through, as `to` of a `BotDraft`. */
+  | { type: 'teams_user'; user: string }
+  /** Id as `add_workflow` gives it. */
+  | { type: 'workflow'; workflowId: string }
+  /** Either the mail address of a person (`to`), or a chat there is (`chat_id`), as in `ChatDraft`. */
+  | { type: 'chat'; to: string | null; chatId: string | null }
+  | { type: 'mail'; address: AddressInput };
 
 /** Something that just happened; for progress and state. What must not be missed is in `changes`. */
 export type Event =
@@ -1770,6 +2219,21 @@ export class StoreFullError extends TidingsError {
 /** The place in the change feed is older than what is kept. Read everything anew (`messages`, `outbox`), then the feed without a cursor. */
 export class CursorExpiredError extends TidingsError {
   readonly kind: 'cursor_expired';
+}
+
+/** The app of the bot is not installed for this person or team. */
+export class AppNotInstalledError extends TidingsError {
+  readonly kind: 'app_not_installed';
+}
+
+/** A person or an administrator has blocked the bot there. */
+export class BotBlockedError extends TidingsError {
+  readonly kind: 'bot_blocked';
+}
+
+/** The conversation of the bot was deleted, or is another bot's. */
+export class ConversationGoneError extends TidingsError {
+  readonly kind: 'conversation_gone';
 }
 
 /** The caller stopped it. */
@@ -1991,24 +2455,28 @@ export class Engine implements AsyncDisposable {
    * in: the inbox is read, and a draft is made and removed. Where only reading works, the mailbox is synced and nothing is sent from it; whether Exchange
    * lets mail out in its name (Send As, Send on Behalf) only a send tells. Microsoft tells nothing of such mailboxes, so it is looked at every few minutes
    * once the engine has started. A mailbox that is there already keeps its id, mail and queue, and is opened through this account from then on. When its
-   * delegate is disconnected or purged, so is the mailbox. Runs to its end when the caller stops waiting.
+   * delegate is disconnected or purged, so is the mailbox. With the account of an organisation any mailbox of it is added, a person's as well: it needs `Mail.Read` as a permission of the
+   * application, `Mail.ReadWrite` to change mail, `Mail.Send` beside that to send; with `Contacts.Read` and `Calendars.Read` it has those as well. Such a mailbox is told of by Microsoft like a
+   * person's. Runs to its end when the caller stops waiting.
    * Errors: InvalidInput (the address, the account's own address, a personal account, an account that is a shared mailbox itself), ConsentMissing (Mail.ReadWrite.Shared was not granted: add the
-   * feature shared_mailboxes), Forbidden (no right in Exchange), NotFound (no such account, or no such mailbox), NotConnected, NeedsReconnect, Throttled, Network.
-   * Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user. */
+   * feature shared_mailboxes; of an organisation the permission is named), Forbidden (no right in Exchange, or a policy of it), NotFound (no such account, or no such mailbox), NotConnected,
+   * NeedsReconnect, Throttled, Network.
+   * Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user, auth-limit-mailbox-access. */
   addSharedMailbox(accountId: string, address: string, owner?: string | null, options?: CallOptions): Promise<Account>;
   /** Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound. */
   permissions(query?: PermissionQuery, options?: CallOptions): Promise<PermissionList>;
   /** What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
    * Errors: InvalidInput, NotFound, Forbidden (personal accounts). */
   approval(accountId: string, redirectUri: string, owner?: string | null, options?: CallOptions): Promise<Approval>;
-  /** Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
+  /** Looks whether the approval came without a callback: an organisation's account is then connected, and one that is connected has the permissions that were approved since. A person's account says that the person signs in again.
    * Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation). */
   resume(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
   /** A page of the accounts, in the order in which they were connected first. Errors: InvalidInput (limit, or the cursor is another list's). */
   accounts(filter?: AccountFilter, options?: CallOptions): Promise<AccountPage>;
   /** With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound. */
   account(accountId: string, owner?: string | null, options?: CallOptions): Promise<Account>;
-  /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+  /** Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. Of an
+   * organisation, whether Graph takes the application's token. An account that needs
    * its person is tried once more: if a renewed token opens it, it is connected again.
    * Errors: NotFound, NotConnected, NeedsReconnect, Network. */
   verify(accountId: string, testMessage: boolean, owner?: string | null, options?: CallOptions): Promise<Verification>;
@@ -2044,7 +2512,7 @@ export class Engine implements AsyncDisposable {
   enqueueAll(drafts: readonly Draft[], options?: CallOptions): Promise<Receipt[]>;
   /** What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound. */
   receipt(receiptId: string, owner?: string | null, options?: CallOptions): Promise<Receipt>;
-  /** Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named. */
+  /** Sends of an owner or an account, newest first; of what went to endpoints the parts, which name their whole. Errors: InvalidInput when neither is named. */
   outbox(filter?: OutboxFilter, options?: CallOptions): Promise<Receipt[]>;
   /** The account and the From that this owner used last in this context, as the drafts name it (1 to 200 characters): remembered with the send when it was
    * stored, whatever became of it, for a year after it was used last. None: nothing is remembered, or the account is disconnected or purged; the one
@@ -2054,12 +2522,12 @@ export class Engine implements AsyncDisposable {
    * receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
    * Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or something of it may lie at Microsoft already, as a draft or a file. */
   edit(receiptId: string, draft: Draft, owner?: string | null, options?: CallOptions): Promise<Receipt>;
-  /** Replaces what a message in a chat or channel says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
+  /** Replaces what a message in a chat or channel, or one of the bot, says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
    * and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
-   * connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
+   * connected with; a bot needs nothing more. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
    * Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update. */
   editSent(receiptId: string, draft: Draft, owner?: string | null, options?: CallOptions): Promise<Receipt>;
-  /** Deletes a message in a chat or channel that was sent; those who see it are shown that it was deleted. The same call again does no harm, and the receipt
+  /** Deletes a message in a chat or channel, or one of the bot, that was sent; those who see it are shown that it was deleted. The same call again does no harm, and the receipt
    * stays. Permissions and errors: as `edit_sent`. Source: Graph, chatMessage: softDelete. */
   deleteSent(receiptId: string, owner?: string | null, options?: CallOptions): Promise<Receipt>;
   /** Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
@@ -2082,13 +2550,63 @@ export class Engine implements AsyncDisposable {
   /** Destroys the URL and takes back what was not posted yet; works offline. Receipts stay until `purge`, which takes its id. In Power Automate the workflow is as it was. With `owner`, a
    * workflow of another owner is NotFound. Errors: NotFound. */
   removeWorkflow(workflowId: string, owner?: string | null, options?: CallOptions): Promise<void>;
-  /** The person of the organisation who has this mail address; none when there is nobody. Errors: InvalidInput; NotFound (the account); NotConnected,
-   * NeedsReconnect; ConsentMissing without the feature people or chat; Conflict when more than one person has it. Source: Graph, user: list. */
+  /** People of a team as the bot sees them, a page of up to `limit` (50 to 500) at a time; `account_id` is that of an organisation, `cursor` the `next` of the page
+   * before. They are remembered, so that a `BotDraft` finds them by address, object id or `id`. The bot's app has to be installed in the team. Errors: InvalidInput;
+   * NotFound (the account, the team); NotConnected; Forbidden; AppNotInstalled; Throttled. Source: Teams, get Teams specific context for your bot. */
+  roster(accountId: string, teamId: string, limit?: number, cursor?: string | null, owner?: string | null, options?: CallOptions): Promise<RosterPage>;
+  /** What people said to the bot, what it was told, and what it said itself once that was sent (`is_own`), the newest first: of all organisations of an owner or of one
+   * account, of all conversations or of one. It is kept as long as changes are (`keep_changes_days`). Touches no network. Errors: InvalidInput (also when neither is named, or the cursor is another query's),
+   * NotFound. */
+  botActivities(query?: BotActivityQuery, options?: CallOptions): Promise<BotActivityPage>;
+  /** One of them, as a change names it in `subject_id`. Touches no network. Errors: NotFound. */
+  botActivity(id: string, owner?: string | null, options?: CallOptions): Promise<BotActivity>;
+  /** Conversations of the bot, the one in which something happened last first: of all organisations of an owner or of one account. Touches no network. Errors: as
+   * `bot_activities`. */
+  conversations(query?: BotConversationQuery, options?: CallOptions): Promise<BotConversationPage>;
+  /** Shows in a conversation, for a few seconds, that the bot is typing. Errors: InvalidInput; NotFound (the account, the conversation); NotConnected; AppNotInstalled;
+   * BotBlocked; ConversationGone. Source: Bot Framework, activity of the type typing. */
+  typing(accountId: string, conversationId: string, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** A Teams app with a bot as the zip that is uploaded: manifest 1.25, both icons, and a file for each further language. Everything is checked by the rules of
+   * Microsoft's schema before anything is made; the same package gives the same bytes, on every machine. Stores nothing and touches no network.
+   * Errors: InvalidInput, which names the field. Source: Microsoft Teams, app manifest schema 1.25. */
+  appPackage(package: AppPackage, options?: CallOptions): Promise<Buffer>;
+  /** Installs an app of the organisation's catalogue, or of the store, for a team or a person; that it is installed already is success, whatever its version.
+   * The account needs `AppCatalog.Read.All`, and `TeamsAppInstallation.ReadWriteSelfForTeam` or `TeamsAppInstallation.ReadWriteSelfForUser` (an organisation's
+   * account those that end in `.All`), or a larger one: the Self permissions install the app that names the account's application as its `client_id`. A
+   * person named by address is looked up, which needs `User.ReadBasic.All`. Runs to its end when the caller stops waiting; the same call
+   * again does no harm. Errors: InvalidInput; NotFound (the account, the app, the team or the person); NotConnected, NeedsReconnect; ConsentMissing, which
+   * names the permission; Forbidden (a policy of the organisation, or an account of another kind); Throttled, Network; Upstream (accepted, but not to be seen yet).
+   * Source: Graph, team: add app, userTeamwork: install app. */
+  installApp(request: InstallRequest, options?: CallOptions): Promise<AppInstall>;
+  /** The app as it is installed there; None: it is not. Permissions and errors: as `install_app`. */
+  installedApp(request: InstallRequest, options?: CallOptions): Promise<AppInstall | null>;
+  /** Brings the app that is installed there to the catalogue's newest version, and tells that one. Permissions and errors: as `install_app`; NotFound also
+   * where it is not installed. Source: Graph, teamsAppInstallation: upgrade. */
+  upgradeApp(request: InstallRequest, options?: CallOptions): Promise<AppInstall>;
+  /** Removes the app there; that it is not installed is success. The bot can write there no longer. Permissions and errors: as `install_app`.
+   * Source: Graph, team: remove app, userTeamwork: uninstall app. */
+  uninstallApp(request: InstallRequest, options?: CallOptions): Promise<void>;
+  /** Adds a place where a subscriber is told something. The same target for the same subscriber and context is the same endpoint: it is made active if it was retired, and
+   * answered. Touches no network but to renew a sign-in; whether the place is there turns out with the first message. Durable when it returns. Errors: InvalidInput; NotFound (the account or workflow, of
+   * this owner); NotConnected, NeedsReconnect, ConsentMissing; Forbidden (an account of a kind that cannot write there); LimitExceeded (100 of one subscriber);
+   * Conflict (the subscriber is an owner who was deleted). */
+  addEndpoint(request: EndpointRequest, options?: CallOptions): Promise<Endpoint>;
+  /** Endpoints in the order in which they were made, retired ones too. Touches no network. Errors: InvalidInput (also when neither owner, account nor subscriber is named,
+   * or the cursor is another query's), NotFound. */
+  endpoints(query?: EndpointQuery, options?: CallOptions): Promise<EndpointPage>;
+  /** Changes an endpoint; it keeps its id. A new target makes it active. What is under way to the old one is not called back, and can retire it no more. Durable when it returns. With
+   * `owner`, an endpoint whose subscriber, account or workflow is not theirs is NotFound. Errors: as `add_endpoint`; NotFound; Conflict (there is one like it). */
+  changeEndpoint(endpointId: string, change?: EndpointChange, owner?: string | null, options?: CallOptions): Promise<Endpoint>;
+  /** Removes an endpoint. What is under way to it goes on, and receipts stay. With `owner`, as `change_endpoint`. Errors: NotFound. */
+  removeEndpoint(endpointId: string, owner?: string | null, options?: CallOptions): Promise<void>;
+  /** The person of the organisation who has this mail address; none when there is nobody. The account of an organisation needs `User.ReadBasic.All` as a
+   * permission of the application. Errors: InvalidInput; NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature people or
+   * chat, or the permission; Conflict when more than one person has it. Source: Graph, user: list. */
   findPerson(accountId: string, address: string, owner?: string | null, options?: CallOptions): Promise<Person | null>;
   /** People of the organisation whose name or address begins with a text, by name. Errors: as `find_person`. Source: Graph, $search on users. */
   people(query: PeopleQuery, options?: CallOptions): Promise<Person[]>;
-  /** The teams the person belongs to. Errors: NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature channels.
-   * Source: Graph, user: list joinedTeams. */
+  /** The teams the person belongs to; with the account of an organisation all its teams, for which the application needs `Team.ReadBasic.All` as its own. Errors:
+   * NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature channels, or the permission. Source: Graph, user: list joinedTeams, teams: list. */
   teams(accountId: string, owner?: string | null, options?: CallOptions): Promise<Team[]>;
   /** The channels of a team that the person sees. Errors: as `teams`; InvalidInput; NotFound and Forbidden for a team that is not the person's.
    * Source: Graph, channel: list. */
@@ -2244,19 +2762,27 @@ export class Engine implements AsyncDisposable {
    * be whole. Answered within three seconds, without a request to anybody: Microsoft's question whether the route is there by its token as plain text;
    * notifications by 202 once they are durable, good and bad ones alike (a bad one is dropped, and counted by `metrics`); what is no list of notifications by
    * 400, more than 4 MB or 1,000 of them by 413, and 503 when the store cannot be written, upon which Microsoft comes again. The accounts that were told of are
-   * synced in the background, each once for all that was told of it meanwhile, and after a restart as well. Errors: Closed, Forked.
+   * synced in the background, each once for all that was told of it meanwhile, and after a restart as well. What the Bot Connector posts to the bot comes the same way: an activity that is
+   * proven is durable before its 202 and told by `changes`; 401 and 403 refuse what is not proven, 400 what cannot be read, 501 what waits for an answer of the host (see `receive_invoke`). Errors: Closed, Forked.
    * Source: Graph, receive change notifications through webhooks. */
   receive(request?: HttpRequest, options?: CallOptions): Promise<HttpResponse>;
+  /** `receive` for a host that answers what Teams asks the bot and waits for (activities of the type `invoke`). Such a one is proven like any other; 403 refuses one
+   * of an organisation that is not connected, or in a conversation of another organisation. It comes in `invoke`: make the answer with `invoke_response` within ten
+   * seconds, since Teams waits for about fifteen at the most. The button of a card that somebody pressed is durable by then and told by `changes` (BotCardAction),
+   * once for each activity; posted again, it comes again, as Teams wants an answer. Errors: Closed, Forked.
+   * Source: Adaptive Cards, Universal Action Model; Bot Framework, invoke activity. */
+  receiveInvoke(request?: HttpRequest, options?: CallOptions): Promise<BotReceived>;
   /** Whether Microsoft is to tell what changes in the account's mailbox. Every account with `mail_sync` is watched when `notification_url` is set; this takes
    * one out, or in again. Stores the wish and answers at once; the subscription is made or deleted in the background, and `health` tells by which way news
-   * come. Errors: InvalidInput (`notification_url` is not set), NotFound; to watch it also NotConnected, NeedsReconnect, ConsentMissing, Forbidden (it is no person's). */
+   * come. Errors: InvalidInput (`notification_url` is not set), NotFound; to watch it also NotConnected, NeedsReconnect, ConsentMissing, Forbidden (an account without
+   * a mailbox, or a shared mailbox that a person opens). */
   watch(accountId: string, on: boolean, owner?: string | null, options?: CallOptions): Promise<void>;
   /** Any endpoint of Graph, v1.0 or beta, with the account's token, under its limits. A GET or HEAD is repeated after an outage or a lost answer; anything else only
    * with `repeat`, and never by itself when it may have been done. 429 and 503 with a Retry-After are waited for as long as `max_wait_ms` allows. What Graph answers
    * is handed out as it came, refusals (4xx) and redirects included: none is followed, since the token is for Graph alone; the address in `location` is yours to
    * fetch, without one. A cancelled call is not sent; one that was under way may have been done.
    * Errors: InvalidInput and LimitExceeded (before anything is sent), LinkRejected (an address that is not this cloud's Graph; nothing was sent), NotFound (of
-   * another owner), NotConnected, NeedsReconnect (a renewed token is refused as well), ConsentMissing, Forbidden (the registration), Throttled, Network (nothing was
+   * another owner), NotConnected, NeedsReconnect (a renewed token is refused as well), ConsentMissing, Forbidden (the registration, or `/me` of an organisation: nothing was sent), Throttled, Network (nothing was
    * sent), OutcomeUnknown (it may have been done), Upstream (asked as often as sensible), StoreBusy.
    * Source: Graph, use the API. */
   request(accountId: string, request: RawRequest, owner?: string | null, options?: CallOptions): Promise<RawResponse>;
@@ -2296,6 +2822,11 @@ export class Engine implements AsyncDisposable {
 
 /** 32 fresh random bytes for `RootKey.raw`. Keep them where you keep your other secrets: without them nothing in the store can be read. */
 export function generateRootKey(): Buffer;
+
+/** The HTTP answer to a `BotInvoke` of this name. Touches nothing. Errors: InvalidInput (the answer does not belong to that name, the card is no Adaptive Card that
+ * Teams shows, the text is empty, the JSON is none, the status is not 400 to 599), LimitExceeded (100 KB).
+ * Source: Adaptive Cards, Universal Action Model, response format. */
+export function invokeResponse(name: string, answer: BotAnswer): HttpResponse;
 
 /** What the engines of this process log from now on, at this level and above. Never holds secrets, addresses or subjects.
  * Errors: Conflict when the process has a `tracing` subscriber of its own; the records are there then. */

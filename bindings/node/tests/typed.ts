@@ -1,6 +1,8 @@
 // Read by tsc, not run: what must type-check, and what must not.
-import { ClientCertificate, Engine, Secret, RootKey, ThrottledError, TidingsError, chat, generateRootKey, logs, mail, onLog, wrappedRootKey } from 'tidings'
+import { ClientCertificate, Engine, Secret, RootKey, ThrottledError, TidingsError, chat, generateRootKey, invokeResponse, logs, mail, notifications, onLog, wrappedRootKey } from 'tidings'
 import type { RawResponse } from 'tidings'
+import type { BotInvoke, HttpResponse } from 'tidings'
+import { createServer } from 'node:http'
 import type { AccountPage, Account, AuditRecord, Badge, Change, Cloud, Config, Event, LogLevel, LogRecord, MailboxState, Message, MessagePage, Receipt } from 'tidings'
 
 const same = <T>(value: T): T => value
@@ -71,4 +73,14 @@ export async function uses(account: Account, url: string, signal: AbortSignal): 
   // @ts-expect-error a state is one of the known
   receipt.state = 'lost'
   await engine.close()
+}
+
+export function answers(engine: Engine): void {
+  createServer(notifications(engine))
+  createServer(notifications(engine, { onInvoke: async (invoke) => ({ type: 'message', text: same<BotInvoke>(invoke).verb ?? '' }), timeoutMs: 5_000, onError: (invoke, error) => console.error(invoke.name, error) }))
+  createServer(notifications(engine, { onInvoke: () => {} }))
+  createServer(notifications(engine, { onInvoke: (_, { signal }) => (signal.aborted ? null : { type: 'card', card: '{}' }) }))
+  // @ts-expect-error no such answer
+  notifications(engine, { onInvoke: () => ({ type: 'fax' }) })
+  same<HttpResponse>(invokeResponse('task/fetch', { type: 'json', body: '{}' }))
 }

@@ -82,6 +82,21 @@ async def uses(engine: tidings.Engine, account: Account, url: str) -> None:
     receipt.state = "sent"  # type: ignore[misc, assignment]
 
 
+async def answers(engine: tidings.Engine, blocking: tidings.BlockingEngine, invoke: tidings.BotInvoke) -> None:
+    async def on_invoke(invoke: tidings.BotInvoke) -> tidings.BotAnswer:
+        assert_type(invoke.verb, str | None)
+        return tidings.BotAnswer.Message("Hi")
+
+    def shows_nothing(invoke: tidings.BotInvoke) -> None: ...
+
+    tidings.AsgiRoute(engine, on_invoke=on_invoke, timeout=5, on_error=lambda invoke, error: print(invoke.name, error))
+    tidings.AsgiRoute(engine, on_invoke=shows_nothing)
+    tidings.WsgiRoute(blocking, on_invoke=lambda invoke: tidings.BotAnswer.Failure(404, "No"))
+    tidings.AsgiRoute(engine, on_invoke=lambda: None)  # type: ignore[arg-type, misc]
+    assert_type((await engine.receive_invoke(method="POST")).invoke, tidings.BotInvoke | None)
+    assert_type(tidings.invoke_response(invoke.name, "done"), tidings.HttpResponse)
+
+
 def blocks(engine: tidings.BlockingEngine) -> None:
     with engine:
         assert_type(engine.send(tidings.Chat("id", "a@contoso.com", "Hi")), Receipt)

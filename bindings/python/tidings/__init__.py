@@ -26,5 +26,7 @@ Reply = _native.ReplyDraft
 Forward = _native.ForwardDraft
 ChannelPost = _native.ChannelPostDraft
 WorkflowPost = _native.WorkflowDraft
+BotMessage = _native.BotDraft
+ToEndpoint = _native.EndpointDraft
 
 __version__ = _native.version()

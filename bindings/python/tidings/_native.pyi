@@ -30,13 +30,16 @@ class ErrorKind(str, enum.Enum):
     STORE_BUSY = "store_busy"
     STORE_FULL = "store_full"
     CURSOR_EXPIRED = "cursor_expired"
+    APP_NOT_INSTALLED = "app_not_installed"
+    BOT_BLOCKED = "bot_blocked"
+    CONVERSATION_GONE = "conversation_gone"
     CANCELLED = "cancelled"
     CLOSED = "closed"
     FORKED = "forked"
     INTERNAL = "internal"
     def __new__(cls, value: object) -> Self: ...
 
-_ErrorKind: TypeAlias = ErrorKind | Literal["invalid_input", "limit_exceeded", "not_connected", "needs_reconnect", "consent_missing", "forbidden", "not_found", "conflict", "throttled", "upstream", "network", "outcome_unknown", "link_rejected", "token_rejected", "vault_locked", "wrong_key", "corrupt", "store_busy", "store_full", "cursor_expired", "cancelled", "closed", "forked", "internal"]
+_ErrorKind: TypeAlias = ErrorKind | Literal["invalid_input", "limit_exceeded", "not_connected", "needs_reconnect", "consent_missing", "forbidden", "not_found", "conflict", "throttled", "upstream", "network", "outcome_unknown", "link_rejected", "token_rejected", "vault_locked", "wrong_key", "corrupt", "store_busy", "store_full", "cursor_expired", "app_not_installed", "bot_blocked", "conversation_gone", "cancelled", "closed", "forked", "internal"]
 
 class Remedy(str, enum.Enum):
     """Who can mend it."""
@@ -94,7 +97,7 @@ _AccountState: TypeAlias = AccountState | Literal["connected", "needs_reconnect"
 
 class AccountKind(str, enum.Enum):
     """`Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched.
-    `SharedMailbox`: a mailbox without a person of its own, opened through the account of somebody who may."""
+    `SharedMailbox`: a mailbox that is opened through the account of somebody who may, or through that of its organisation."""
     PERSON = "person"
     TENANT = "tenant"
     LINK = "link"
@@ -159,9 +162,11 @@ class Route(str, enum.Enum):
     CHAT = "chat"
     CHANNEL_POST = "channel_post"
     WORKFLOW = "workflow"
+    BOT = "bot"
+    TO_ENDPOINT = "to_endpoint"
     def __new__(cls, value: object) -> Self: ...
 
-_Route: TypeAlias = Route | Literal["mail", "reply", "forward", "chat", "channel_post", "workflow"]
+_Route: TypeAlias = Route | Literal["mail", "reply", "forward", "chat", "channel_post", "workflow", "bot", "to_endpoint"]
 
 class SendState(str, enum.Enum):
     """`Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
@@ -191,6 +196,69 @@ class ChatImportance(str, enum.Enum):
     def __new__(cls, value: object) -> Self: ...
 
 _ChatImportance: TypeAlias = ChatImportance | Literal["normal", "high", "urgent"]
+
+class BotActivityKind(str, enum.Enum):
+    """`MessageEdited`, `MessageDeleted`: of a message that was there before. `Installed`, `Removed`: the app of the bot, for a person or a team. `CardAction`: a button
+    of a card was pressed."""
+    MESSAGE = "message"
+    MESSAGE_EDITED = "message_edited"
+    MESSAGE_DELETED = "message_deleted"
+    REACTION_ADDED = "reaction_added"
+    REACTION_REMOVED = "reaction_removed"
+    INSTALLED = "installed"
+    REMOVED = "removed"
+    CARD_ACTION = "card_action"
+    def __new__(cls, value: object) -> Self: ...
+
+_BotActivityKind: TypeAlias = BotActivityKind | Literal["message", "message_edited", "message_deleted", "reaction_added", "reaction_removed", "installed", "removed", "card_action"]
+
+class BotPlaceKind(str, enum.Enum):
+    """Where a bot writes, and is written to."""
+    PERSONAL = "personal"
+    GROUP = "group"
+    CHANNEL = "channel"
+    def __new__(cls, value: object) -> Self: ...
+
+_BotPlaceKind: TypeAlias = BotPlaceKind | Literal["personal", "group", "channel"]
+
+class BotPlaceState(str, enum.Enum):
+    """Whether the bot may write there, as it was told last."""
+    OPEN = "open"
+    NOT_INSTALLED = "not_installed"
+    BLOCKED = "blocked"
+    GONE = "gone"
+    def __new__(cls, value: object) -> Self: ...
+
+_BotPlaceState: TypeAlias = BotPlaceState | Literal["open", "not_installed", "blocked", "gone"]
+
+class AppScope(str, enum.Enum):
+    """Where an app's bot works. `Personal`: one person's own chat with it; `Team`: the channels of a team; `GroupChat`: chats of several people."""
+    PERSONAL = "personal"
+    TEAM = "team"
+    GROUP_CHAT = "group_chat"
+    def __new__(cls, value: object) -> Self: ...
+
+_AppScope: TypeAlias = AppScope | Literal["personal", "team", "group_chat"]
+
+class EndpointKind(str, enum.Enum):
+    """Kinds of endpoints. `TeamsChannel`: a channel of a team. `TeamsUser`: the bot's own chat with a person. `Workflow`: what was added with `add_workflow`. `Chat`: a chat of
+    a connected person. `Mail`: a mail address."""
+    TEAMS_CHANNEL = "teams_channel"
+    TEAMS_USER = "teams_user"
+    WORKFLOW = "workflow"
+    CHAT = "chat"
+    MAIL = "mail"
+    def __new__(cls, value: object) -> Self: ...
+
+_EndpointKind: TypeAlias = EndpointKind | Literal["teams_channel", "teams_user", "workflow", "chat", "mail"]
+
+class EndpointState(str, enum.Enum):
+    """`Retired`: it gets nothing until it is changed; `reason` of it says why."""
+    ACTIVE = "active"
+    RETIRED = "retired"
+    def __new__(cls, value: object) -> Self: ...
+
+_EndpointState: TypeAlias = EndpointState | Literal["active", "retired"]
 
 class ChannelKind(str, enum.Enum):
     """`Private` and `Shared`: only its own members see it."""
@@ -361,9 +429,16 @@ class ChangeKind(str, enum.Enum):
     CHAT_MESSAGE_CHANGED = "chat_message_changed"
     CHAT_MESSAGE_REMOVED = "chat_message_removed"
     SEND_ANSWERED = "send_answered"
+    BOT_MESSAGE = "bot_message"
+    BOT_MESSAGE_EDITED = "bot_message_edited"
+    BOT_REACTION = "bot_reaction"
+    BOT_INSTALLED = "bot_installed"
+    BOT_REMOVED = "bot_removed"
+    BOT_CARD_ACTION = "bot_card_action"
+    ENDPOINT_CHANGED = "endpoint_changed"
     def __new__(cls, value: object) -> Self: ...
 
-_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed", "contact_changed", "contact_removed", "event_changed", "event_removed", "chat_message_changed", "chat_message_removed", "send_answered"]
+_ChangeKind: TypeAlias = ChangeKind | Literal["message_added", "message_changed", "message_moved", "message_removed", "account_changed", "send_changed", "contact_changed", "contact_removed", "event_changed", "event_removed", "chat_message_changed", "chat_message_removed", "send_answered", "bot_message", "bot_message_edited", "bot_reaction", "bot_installed", "bot_removed", "bot_card_action", "endpoint_changed"]
 
 class GraphVersion(str, enum.Enum):
     """Which version of Graph is asked. `Beta` changes without notice."""
@@ -490,6 +565,15 @@ class StoreFullError(TidingsError):
 class CursorExpiredError(TidingsError):
     """The place in the change feed is older than what is kept. Read everything anew (`messages`, `outbox`), then the feed without a cursor."""
 
+class AppNotInstalledError(TidingsError):
+    """The app of the bot is not installed for this person or team."""
+
+class BotBlockedError(TidingsError):
+    """A person or an administrator has blocked the bot there."""
+
+class ConversationGoneError(TidingsError):
+    """The conversation of the bot was deleted, or is another bot's."""
+
 class CancelledError(TidingsError):
     """The caller stopped it."""
 
@@ -531,8 +615,8 @@ _App: TypeAlias = App | _AppFields
 @final
 class Config:
     """How an engine is set up."""
-    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url", "calendar_days_before", "calendar_days_after", "encrypted_notifications", "attachment_cache_mb")
-    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ..., mails_per_minute: int = ..., recipients_per_day: int = ..., notification_url: str | None = ..., calendar_days_before: int = ..., calendar_days_after: int = ..., encrypted_notifications: bool = ..., attachment_cache_mb: int = ...) -> Self: ...
+    __match_args__ = ("data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size", "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url", "calendar_days_before", "calendar_days_after", "encrypted_notifications", "attachment_cache_mb", "bot_app", "bot_tenant", "bot_service_url", "bot_external_id")
+    def __new__(cls, data_dir: str, client_id: str, cloud: _Cloud, client_secret: _Secret | None = ..., certificate: _ClientCertificate | None = ..., tenant: str = ..., apps: Sequence[_App] = ..., content: _Content = ..., on_copied_store: _CopiedStore = ..., send_timeout_ms: int = ..., sign_in_seconds: int = ..., page_size: int = ..., folders: Sequence[str] = ..., allow_tls12: bool = ..., proxy: _Secret | None = ..., ca_certificates: str | None = ..., max_tenant_requests: int = ..., max_requests: int = ..., keep_changes_days: int = ..., keep_sends_days: int = ..., workflow_hosts: Sequence[str] = ..., mails_per_minute: int = ..., recipients_per_day: int = ..., notification_url: str | None = ..., calendar_days_before: int = ..., calendar_days_after: int = ..., encrypted_notifications: bool = ..., attachment_cache_mb: int = ..., bot_app: str | None = ..., bot_tenant: str | None = ..., bot_service_url: str | None = ..., bot_external_id: str | None = ...) -> Self: ...
     @property
     def data_dir(self) -> str:
         """Folder of the store, made with mode 0700 if missing. One folder may be opened by several processes."""
@@ -622,6 +706,22 @@ class Config:
     def attachment_cache_mb(self) -> int:
         """How many megabytes of attachments are kept on disk, sealed, for whoever reads them again; 0: none. Those that were read least recently go first. It is the same in all processes of a
         store, up to 1,000,000."""
+    @property
+    def bot_app(self) -> str | None:
+        """The application that is a bot in Teams: `default`, or the name of one of `apps`. It needs a client secret or a certificate; none: there is no bot."""
+    @property
+    def bot_tenant(self) -> str | None:
+        """Where the bot asks for its tokens: the tenant id of its own organisation if its registration is for one organisation only, as those made since August 2025
+        are. None: where bots of several organisations ask (`botframework.com`)."""
+    @property
+    def bot_service_url(self) -> str | None:
+        """Address of the Bot Connector for somebody whom the bot was never told of, as in `https://smba.infra.gcc.teams.microsoft.com/gcc`. None: that of the cloud."""
+    @property
+    def bot_external_id(self) -> str | None:
+        """Id of the bot's app in the organisations' catalogues, as `app_id` of its package: where a message of the bot is to go and the app is missing, it is then installed
+        first, once, if the account of the organisation may: for a person, in a group chat, or in the team that `team_id` of the draft names (`AppCatalog.Read.All`;
+        `TeamsAppInstallation.ReadWriteSelfForUser.All`, `…ForChat.All`, `…ForTeam.All`; `User.ReadBasic.All` for people by address). Teams learns of it a little later: the message is
+        tried again for two minutes. None: nothing is installed."""
 
 @final
 class ConnectRequest:
@@ -658,8 +758,8 @@ class ConnectRequest:
 @final
 class TenantRequest:
     """An organisation to connect, by its administrator."""
-    __match_args__ = ("owner", "redirect_uri", "app", "tenant", "context")
-    def __new__(cls, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> Self: ...
+    __match_args__ = ("owner", "redirect_uri", "app", "tenant", "context", "endpoint")
+    def __new__(cls, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ..., endpoint: SubscriberLink | None = ...) -> Self: ...
     @property
     def owner(self) -> str:
         """As in `ConnectRequest`."""
@@ -672,14 +772,17 @@ class TenantRequest:
         """Tenant id or domain, when it is known."""
     @property
     def context(self) -> str | None: ...
+    @property
+    def endpoint(self) -> SubscriberLink | None:
+        """Makes an endpoint for the person who signs in, through the bot of the organisation that is connected; it works once the administrator has approved. None: no endpoint."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class LinkRequest:
     """A person to get to know without touching any data: `openid profile User.Read`, nothing lasting."""
-    __match_args__ = ("owner", "redirect_uri", "app", "tenant", "login_hint", "context")
-    def __new__(cls, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ...) -> Self: ...
+    __match_args__ = ("owner", "redirect_uri", "app", "tenant", "login_hint", "context", "endpoint")
+    def __new__(cls, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ..., endpoint: SubscriberLink | None = ...) -> Self: ...
     @property
     def owner(self) -> str:
         """Your own key of that person, 1 to 200 characters."""
@@ -694,6 +797,9 @@ class LinkRequest:
     def login_hint(self) -> str | None: ...
     @property
     def context(self) -> str | None: ...
+    @property
+    def endpoint(self) -> SubscriberLink | None:
+        """Makes an endpoint for the person once they have signed in, through the bot of a connected organisation, to which they must belong. None: no endpoint."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1292,13 +1398,13 @@ class Preview:
 @final
 class Receipt:
     """What became of a draft."""
-    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked", "link", "bounces", "automatic_replies")
-    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool, link: str | None, bounces: Sequence[Bounce], automatic_replies: Sequence[AutomaticReply]) -> Self: ...
+    __match_args__ = ("id", "account_id", "route", "state", "key", "attempts", "reason", "internet_message_id", "graph_id", "chat_id", "conversation_id", "created_at", "sent_at", "next_attempt_at", "is_parked", "link", "bounces", "automatic_replies", "endpoint_id", "whole_id", "parts")
+    def __new__(cls, id: str, account_id: str, route: _Route, state: _SendState, key: str | None, attempts: int, reason: str | None, internet_message_id: str | None, graph_id: str | None, chat_id: str | None, conversation_id: str | None, created_at: datetime, sent_at: datetime | None, next_attempt_at: datetime | None, is_parked: bool, link: str | None, bounces: Sequence[Bounce], automatic_replies: Sequence[AutomaticReply], endpoint_id: str | None, whole_id: str | None, parts: Sequence[SendPart]) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
     def account_id(self) -> str:
-        """The account it leaves from, or the workflow it goes to."""
+        """The account it leaves from, or the workflow it goes to. Empty for a whole."""
     @property
     def route(self) -> Route: ...
     @property
@@ -1342,6 +1448,33 @@ class Receipt:
     @property
     def automatic_replies(self) -> list[AutomaticReply]:
         """Answers that no person wrote: out of office and the like, oldest first. Known once they are synced; proven like the reports."""
+    @property
+    def endpoint_id(self) -> str | None:
+        """The endpoint it goes to; None: it goes to none."""
+    @property
+    def whole_id(self) -> str | None:
+        """Id of the receipt of the whole it is a part of."""
+    @property
+    def parts(self) -> list[SendPart]:
+        """Of a whole: what became of each part, in the order in which the endpoints were made. Its own state is `Queued` while none has begun, `Sending` while one is open,
+        then `Sent` if all were; else `Unknown` or `Failed` if one is, and `Cancelled` if all are."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class SendPart:
+    """A part of a whole that was sent to endpoints."""
+    __match_args__ = ("endpoint_id", "receipt_id", "state", "reason")
+    def __new__(cls, endpoint_id: str, receipt_id: str | None, state: _SendState, reason: str | None) -> Self: ...
+    @property
+    def endpoint_id(self) -> str: ...
+    @property
+    def receipt_id(self) -> str | None:
+        """Its own receipt. None: it was refused as it was handed in, and nothing of it was stored."""
+    @property
+    def state(self) -> SendState: ...
+    @property
+    def reason(self) -> str | None: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -1589,6 +1722,632 @@ class Workflow:
     def added_at(self) -> datetime: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class BotDraft:
+    """A message of the bot: to one person (`to`), as a new thread in a channel (`channel_id`), as an answer in one (`channel_id` and `reply_to`), or in a conversation
+    the bot was told of (`conversation_id`). Messages to one place leave in the order in which they were handed in, if they name it in the same way: a person's address,
+    object id and `29:…` are three names, and so is the conversation with them. Of one conversation Teams takes 60 messages in 30 seconds and 1,800 in an hour; what is more
+    waits."""
+    __match_args__ = ("account_id", "to", "conversation_id", "channel_id", "reply_to", "team_id", "body", "body_type", "merge_fields", "summary", "importance", "notify", "mentions", "cards", "files", "key", "deadline", "send_at")
+    def __new__(cls, account_id: str, to: str = ..., conversation_id: str | None = ..., channel_id: str | None = ..., reply_to: str | None = ..., team_id: str | None = ..., body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., summary: str | None = ..., importance: _ChatImportance = ..., notify: bool = ..., mentions: Sequence[_Mention] = ..., cards: Sequence[str] = ..., files: Sequence[_FileLink] = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
+    @property
+    def account_id(self) -> str:
+        """Id of the account of an organisation, as `connect_tenant` gives it."""
+    @property
+    def to(self) -> str:
+        """Somebody of the organisation: the id that this bot knows them by (`29:…`, as `roster` shows it), their object id in Entra, or their mail address or user
+        name. But for the first, they must have been seen: in a roster, or in a team named by `team_id`; by what somebody said to the bot they are known by object id.
+        With `bot_external_id` nobody has to have been seen. The conversation with them is made once and remembered."""
+    @property
+    def conversation_id(self) -> str | None:
+        """Id of a conversation, as receipts show it in `chat_id`."""
+    @property
+    def channel_id(self) -> str | None:
+        """Id of a channel, as `channels` shows it."""
+    @property
+    def reply_to(self) -> str | None:
+        """Id of the message at the head of the thread that is answered, as `graph_id` of its receipt."""
+    @property
+    def team_id(self) -> str | None:
+        """The team in which somebody is looked for who was not seen yet, and that a channel is in, for `bot_external_id`: where the bot's app is missing, it is installed
+        there. Its id as `teams` shows it."""
+    @property
+    def body(self) -> str:
+        """Text, HTML or Markdown. HTML is cleaned to what Teams shows. It may be empty beside a card or a file."""
+    @property
+    def body_type(self) -> BodyType: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of the body, which then is a template; as in `MailDraft`."""
+    @property
+    def summary(self) -> str | None:
+        """Shown where a card cannot be, as in a notification; up to 500 characters."""
+    @property
+    def importance(self) -> ChatImportance:
+        """`Urgent` counts as `High`: bots have no other."""
+    @property
+    def notify(self) -> bool:
+        """It also appears in the activity feed of whoever gets it."""
+    @property
+    def mentions(self) -> list[Mention]:
+        """People only. They must have been seen, as in `to`."""
+    @property
+    def cards(self) -> list[str]:
+        """Adaptive Cards as JSON, up to 10."""
+    @property
+    def files(self) -> list[FileLink]:
+        """Files that are somewhere already, up to 10; shown as links below the text."""
+    @property
+    def key(self) -> str | None:
+        """Idempotency key, as in `MailDraft`."""
+    @property
+    def deadline(self) -> datetime | None:
+        """Not sent after this time, as in `MailDraft`."""
+    @property
+    def send_at(self) -> datetime | None:
+        """Not sent before this time, as in `MailDraft`."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class RosterMember:
+    """Somebody in a team, as the bot sees them."""
+    __match_args__ = ("id", "object_id", "name", "address", "user_name", "is_guest")
+    def __new__(cls, id: str, object_id: str | None, name: str, address: str | None, user_name: str | None, is_guest: bool) -> Self: ...
+    @property
+    def id(self) -> str:
+        """`29:…`: this bot's own id for them."""
+    @property
+    def object_id(self) -> str | None:
+        """Of Entra. None: it is not told."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def address(self) -> str | None:
+        """None: the organisation hides it, or there is none."""
+    @property
+    def user_name(self) -> str | None: ...
+    @property
+    def is_guest(self) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class RosterPage:
+    """Some people of a team."""
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[RosterMember], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[RosterMember]: ...
+    @property
+    def next(self) -> str | None:
+        """For the next page; none: that was the last."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class BotActivity:
+    """Something that somebody said to the bot, that it was told, or that it said itself: then `kind` is `Message`, `MessageEdited` once its words were changed, or
+    `MessageDeleted`."""
+    __match_args__ = ("id", "account_id", "conversation_id", "kind", "activity_id", "sender_id", "sender_object_id", "sender_name", "text", "value", "at", "verb", "is_own")
+    def __new__(cls, id: str, account_id: str, conversation_id: str, kind: _BotActivityKind, activity_id: str, sender_id: str | None, sender_object_id: str | None, sender_name: str, text: str, value: str | None, at: datetime, verb: str | None, is_own: bool) -> Self: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def conversation_id(self) -> str:
+        """For `conversation_id` of a `BotDraft`; of a thread in a channel it is the thread."""
+    @property
+    def kind(self) -> BotActivityKind: ...
+    @property
+    def activity_id(self) -> str:
+        """Teams' id of the message it is, or is about."""
+    @property
+    def sender_id(self) -> str | None:
+        """Who did it: the bot's own id for them (`29:…`). None: it is not told."""
+    @property
+    def sender_object_id(self) -> str | None:
+        """The same in Entra."""
+    @property
+    def sender_name(self) -> str: ...
+    @property
+    def text(self) -> str:
+        """What was said as plain text, without the mention of the bot. Strangers wrote it. Of what the bot said: the body as it was handed in, else the summary."""
+    @property
+    def value(self) -> str | None:
+        """What a card sends, as JSON; the reactions, separated by commas."""
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def verb(self) -> str | None:
+        """Which button of a card was pressed, if that has a verb (`Action.Execute`)."""
+    @property
+    def is_own(self) -> bool:
+        """The bot itself said it; `sender_id` is then `28:…`."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class BotActivityQuery:
+    """Which activities."""
+    __match_args__ = ("owner", "account_id", "conversation_id", "limit", "cursor")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    @property
+    def owner(self) -> str | None:
+        """Whose: of all organisations of an owner, or of one account. One of them is needed; with both, the account must be the owner's."""
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def conversation_id(self) -> str | None: ...
+    @property
+    def limit(self) -> int:
+        """1 to 500."""
+    @property
+    def cursor(self) -> str | None:
+        """`next` of the page before."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class BotActivityPage:
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[BotActivity], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[BotActivity]: ...
+    @property
+    def next(self) -> str | None:
+        """For the next page; none: that was the last."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class BotConversation:
+    """A conversation of the bot."""
+    __match_args__ = ("account_id", "id", "kind", "state", "user_id", "name", "active_at")
+    def __new__(cls, account_id: str, id: str, kind: _BotPlaceKind, state: _BotPlaceState, user_id: str | None, name: str, active_at: datetime) -> Self: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def id(self) -> str:
+        """For `conversation_id` of a `BotDraft`."""
+    @property
+    def kind(self) -> BotPlaceKind: ...
+    @property
+    def state(self) -> BotPlaceState: ...
+    @property
+    def user_id(self) -> str | None:
+        """With whom, of one with a person."""
+    @property
+    def name(self) -> str:
+        """Of the person, team or group; empty where it was not told."""
+    @property
+    def active_at(self) -> datetime:
+        """When something was said or happened there last, as far as the bot was told."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class BotConversationQuery:
+    """Which conversations."""
+    __match_args__ = ("owner", "account_id", "limit", "cursor")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    @property
+    def owner(self) -> str | None:
+        """Whose: of all organisations of an owner, or of one account. One of them is needed; with both, the account must be the owner's."""
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def limit(self) -> int:
+        """1 to 500."""
+    @property
+    def cursor(self) -> str | None:
+        """`next` of the page before."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class BotConversationPage:
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[BotConversation], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[BotConversation]: ...
+    @property
+    def next(self) -> str | None:
+        """For the next page; none: that was the last."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class BotInvoke:
+    """Something that Teams asks the bot and waits for: the host answers it with a `BotAnswer`."""
+    __match_args__ = ("account_id", "conversation_id", "activity_id", "sender_id", "sender_object_id", "sender_name", "name", "value", "verb", "data", "is_automatic", "sign_in_state", "reply_to", "locale")
+    def __new__(cls, account_id: str, conversation_id: str, activity_id: str, sender_id: str | None, sender_object_id: str | None, sender_name: str, name: str, value: str | None, verb: str | None, data: str | None, is_automatic: bool, sign_in_state: str | None, reply_to: str | None, locale: str | None) -> Self: ...
+    @property
+    def account_id(self) -> str:
+        """Of the organisation. Where it is connected more than once: the account that was connected first."""
+    @property
+    def conversation_id(self) -> str:
+        """For `conversation_id` of a `BotDraft`."""
+    @property
+    def activity_id(self) -> str:
+        """The same when it is posted again; empty where Teams gives none."""
+    @property
+    def sender_id(self) -> str | None:
+        """Who did it, as in `BotActivity`."""
+    @property
+    def sender_object_id(self) -> str | None: ...
+    @property
+    def sender_name(self) -> str: ...
+    @property
+    def name(self) -> str:
+        """What is asked: `adaptiveCard/action`, `signin/verifyState`, or another name of Teams."""
+    @property
+    def value(self) -> str | None:
+        """What comes with it, as JSON; none of a `signin/verifyState`. Strangers wrote it."""
+    @property
+    def verb(self) -> str | None:
+        """Of an `adaptiveCard/action`: the verb of the button."""
+    @property
+    def data(self) -> str | None:
+        """Of an `adaptiveCard/action`: what the card sends, as JSON."""
+    @property
+    def is_automatic(self) -> bool:
+        """Of an `adaptiveCard/action`: nobody pressed a button, the card refreshes itself because it is shown."""
+    @property
+    def sign_in_state(self) -> str | None:
+        """Of a `signin/verifyState`: the code that the sign-in page handed over. A secret."""
+    @property
+    def reply_to(self) -> str | None:
+        """Teams' id of the message that it is about, such as the one with the card."""
+    @property
+    def locale(self) -> str | None:
+        """Language of the person, as in `en-US`."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class BotReceived:
+    """What came to the route of a host that answers what Teams asks."""
+    __match_args__ = ("response", "invoke")
+    def __new__(cls, response: HttpResponse, invoke: BotInvoke | None) -> Self: ...
+    @property
+    def response(self) -> HttpResponse:
+        """What to answer with, unless there is something in `invoke` that is answered."""
+    @property
+    def invoke(self) -> BotInvoke | None:
+        """It is proven, and Teams waits, some ten seconds."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AppDeveloper:
+    """Who makes an app, as Teams shows it."""
+    __match_args__ = ("name", "website_url", "privacy_url", "terms_url")
+    def __new__(cls, name: str, website_url: str, privacy_url: str, terms_url: str) -> Self: ...
+    @property
+    def name(self) -> str:
+        """1 to 32 characters."""
+    @property
+    def website_url(self) -> str:
+        """These three are https addresses of at most 2,048 characters."""
+    @property
+    def privacy_url(self) -> str: ...
+    @property
+    def terms_url(self) -> str: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AppTexts:
+    """What Teams says of an app in one language."""
+    __match_args__ = ("name", "description", "full_description", "full_name")
+    def __new__(cls, name: str, description: str, full_description: str, full_name: str | None = ...) -> Self: ...
+    @property
+    def name(self) -> str:
+        """1 to 30 characters."""
+    @property
+    def description(self) -> str:
+        """1 to 80 characters."""
+    @property
+    def full_description(self) -> str:
+        """1 to 4,000 characters."""
+    @property
+    def full_name(self) -> str | None:
+        """1 to 100 characters. None: the name."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AppLocalization:
+    """The texts of an app in a further language."""
+    __match_args__ = ("language", "texts")
+    def __new__(cls, language: str, texts: AppTexts) -> Self: ...
+    @property
+    def language(self) -> str:
+        """A language tag, as in `fr` or `fr-ca`."""
+    @property
+    def texts(self) -> AppTexts: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+class _AppLocalizationFields(TypedDict):
+    language: str
+    texts: AppTexts
+
+_AppLocalization: TypeAlias = AppLocalization | _AppLocalizationFields
+
+@final
+class AppPackage:
+    """A Teams app with a bot, as it is uploaded in Teams, in its admin centre or to the catalogue. Lengths count UTF-16 units."""
+    __match_args__ = ("app_id", "version", "developer", "texts", "color_icon", "outline_icon", "scopes", "accent_color", "bot_id", "client_id", "resource", "is_notification_only", "supports_files", "valid_domains", "language", "localizations")
+    def __new__(cls, app_id: str, version: str, developer: AppDeveloper, texts: AppTexts, color_icon: bytes, outline_icon: bytes, scopes: Sequence[_AppScope], accent_color: str = ..., bot_id: str | None = ..., client_id: str | None = ..., resource: str | None = ..., is_notification_only: bool = ..., supports_files: bool = ..., valid_domains: Sequence[str] = ..., language: str = ..., localizations: Sequence[_AppLocalization] = ...) -> Self: ...
+    @property
+    def app_id(self) -> str:
+        """A GUID that the app keeps over all its versions; the catalogue calls it the external id."""
+    @property
+    def version(self) -> str:
+        """Three numbers, as in `1.0.0`. A changed package needs a higher one."""
+    @property
+    def developer(self) -> AppDeveloper: ...
+    @property
+    def texts(self) -> AppTexts: ...
+    @property
+    def color_icon(self) -> bytes:
+        """A PNG of 192 × 192 pixels, 1 MB at the most."""
+    @property
+    def outline_icon(self) -> bytes:
+        """A PNG of 32 × 32 pixels, white on a transparent ground, 1 MB at the most."""
+    @property
+    def scopes(self) -> list[AppScope]:
+        """Where the bot works, one at least."""
+    @property
+    def accent_color(self) -> str:
+        """The ground behind the icon, as in `#4464EE`."""
+    @property
+    def bot_id(self) -> str | None:
+        """The application id of the bot. None: the `client_id`."""
+    @property
+    def client_id(self) -> str | None:
+        """The application in Entra whose tokens may install the app for itself. None: that of `bot_app`, or else of the configuration."""
+    @property
+    def resource(self) -> str | None:
+        """The resource of single sign-on. None: `api://` and the `client_id`."""
+    @property
+    def is_notification_only(self) -> bool:
+        """People cannot write to the bot; it only tells."""
+    @property
+    def supports_files(self) -> bool:
+        """The bot sends and takes files in personal chats."""
+    @property
+    def valid_domains(self) -> list[str]:
+        """Hosts that what the bot shows may open, at most 16: no `https://`, no path; whole parts may be `*`, as in `*.contoso.com`."""
+    @property
+    def language(self) -> str:
+        """Language tag of `texts`, which are shown as well where there is no better language."""
+    @property
+    def localizations(self) -> list[AppLocalization]:
+        """At most 100 further languages."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class InstallRequest:
+    """Which app, and where: exactly one of `team_id` and `user` is given."""
+    __match_args__ = ("account_id", "external_id", "team_id", "user", "owner", "endpoint")
+    def __new__(cls, account_id: str, external_id: str, team_id: str | None = ..., user: str | None = ..., owner: str | None = ..., endpoint: SubscriberLink | None = ...) -> Self: ...
+    @property
+    def account_id(self) -> str:
+        """The account that asks: of a person, or of an organisation."""
+    @property
+    def external_id(self) -> str:
+        """The id in the app's manifest."""
+    @property
+    def team_id(self) -> str | None: ...
+    @property
+    def user(self) -> str | None:
+        """A person of the organisation, by mail address or object id."""
+    @property
+    def owner(self) -> str | None:
+        """Whose the account must be."""
+    @property
+    def endpoint(self) -> SubscriberLink | None:
+        """With `install_app` through the account of an organisation: an endpoint is made there once the app is installed, for the person, or in the channel General of the team. None: no endpoint."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AppInstall:
+    """An app as it is installed for a team or a person."""
+    __match_args__ = ("installation_id", "app_id", "chat_id", "was_there", "version")
+    def __new__(cls, installation_id: str, app_id: str, chat_id: str | None, was_there: bool, version: str | None) -> Self: ...
+    @property
+    def installation_id(self) -> str: ...
+    @property
+    def app_id(self) -> str:
+        """The catalogue's id of the app."""
+    @property
+    def chat_id(self) -> str | None:
+        """The person's own chat with the bot. None: for a team, and where Microsoft has made none yet."""
+    @property
+    def was_there(self) -> bool:
+        """It was installed before this call."""
+    @property
+    def version(self) -> str | None:
+        """Of the app that is installed, as in its manifest; none where Microsoft does not tell."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class EndpointRequest:
+    """An endpoint to add."""
+    __match_args__ = ("subscriber", "target", "account_id", "context", "owner")
+    def __new__(cls, subscriber: str, target: _EndpointTarget, account_id: str = ..., context: str | None = ..., owner: str | None = ...) -> Self: ...
+    @property
+    def subscriber(self) -> str:
+        """Your own key of who is told something, 1 to 200 characters; it may be the owner of an account."""
+    @property
+    def target(self) -> EndpointTarget: ...
+    @property
+    def account_id(self) -> str:
+        """The account it goes through; empty for a workflow."""
+    @property
+    def context(self) -> str | None:
+        """What they are told there, as `interviews`: 1 to 200 characters. None: what names no context."""
+    @property
+    def owner(self) -> str | None:
+        """Whose account or workflow it must be. None: anybody's."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class EndpointChange:
+    """What becomes of an endpoint; what is left out stays as it is."""
+    __match_args__ = ("target", "account_id", "context", "is_active")
+    def __new__(cls, target: _EndpointTarget | None = ..., account_id: str | None = ..., context: str | None = ..., is_active: bool | None = ...) -> Self: ...
+    @property
+    def target(self) -> EndpointTarget | None:
+        """Where it is from now on, which makes it active."""
+    @property
+    def account_id(self) -> str | None:
+        """The account it goes through from now on; given with a target alone."""
+    @property
+    def context(self) -> str | None:
+        """Its context; an empty one takes it away."""
+    @property
+    def is_active(self) -> bool | None:
+        """False retires it, true makes it active again."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Endpoint:
+    """Where a subscriber is told something."""
+    __match_args__ = ("id", "subscriber", "context", "account_id", "kind", "target", "state", "reason", "created_at", "changed_at")
+    def __new__(cls, id: str, subscriber: str, context: str | None, account_id: str, kind: _EndpointKind, target: _EndpointTarget, state: _EndpointState, reason: str | None, created_at: datetime, changed_at: datetime) -> Self: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def subscriber(self) -> str: ...
+    @property
+    def context(self) -> str | None: ...
+    @property
+    def account_id(self) -> str:
+        """The account it goes through, or the workflow."""
+    @property
+    def kind(self) -> EndpointKind: ...
+    @property
+    def target(self) -> EndpointTarget: ...
+    @property
+    def state(self) -> EndpointState: ...
+    @property
+    def reason(self) -> str | None:
+        """Why it was retired."""
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def changed_at(self) -> datetime: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class EndpointQuery:
+    """Which endpoints. One of `owner`, `account_id` and `subscriber` is needed."""
+    __match_args__ = ("owner", "account_id", "subscriber", "context", "state", "limit", "cursor")
+    def __new__(cls, owner: str | None = ..., account_id: str | None = ..., subscriber: str | None = ..., context: str | None = ..., state: _EndpointState | None = ..., limit: int = ..., cursor: str | None = ...) -> Self: ...
+    @property
+    def owner(self) -> str | None:
+        """Of the accounts and workflows of this owner."""
+    @property
+    def account_id(self) -> str | None:
+        """Of this account or workflow."""
+    @property
+    def subscriber(self) -> str | None: ...
+    @property
+    def context(self) -> str | None:
+        """With `subscriber`. Empty: those without a context."""
+    @property
+    def state(self) -> EndpointState | None: ...
+    @property
+    def limit(self) -> int:
+        """1 to 1000."""
+    @property
+    def cursor(self) -> str | None:
+        """`next` of the page before."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class EndpointPage:
+    __match_args__ = ("items", "next")
+    def __new__(cls, items: Sequence[Endpoint], next: str | None) -> Self: ...
+    @property
+    def items(self) -> list[Endpoint]: ...
+    @property
+    def next(self) -> str | None:
+        """For the next page; none: that was the last."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class SubscriberLink:
+    """For whom an endpoint is made once a person has signed in."""
+    __match_args__ = ("subscriber", "context", "account_id")
+    def __new__(cls, subscriber: str = ..., context: str | None = ..., account_id: str = ...) -> Self: ...
+    @property
+    def subscriber(self) -> str:
+        """The subscriber. Empty: the owner of the request."""
+    @property
+    def context(self) -> str | None: ...
+    @property
+    def account_id(self) -> str:
+        """The account of the organisation through which the bot writes to them. Empty with `connect_tenant`: it is the one that is connected."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class EndpointDraft:
+    """A message to one endpoint of a subscriber, or to all that are active in a context. Each endpoint gets it by its own route with a receipt of its own, and the receipt that `send`
+    gives stands for the whole."""
+    __match_args__ = ("subscriber", "context", "endpoint_id", "subject", "body", "body_type", "merge_fields", "card", "key", "deadline", "send_at")
+    def __new__(cls, subscriber: str, context: str | None = ..., endpoint_id: str | None = ..., subject: str = ..., body: str = ..., body_type: _BodyType = ..., merge_fields: Mapping[str, str] | None = ..., card: str | None = ..., key: str | None = ..., deadline: datetime | None = ..., send_at: datetime | None = ...) -> Self: ...
+    @property
+    def subscriber(self) -> str: ...
+    @property
+    def context(self) -> str | None:
+        """As in `EndpointRequest`: endpoints of this context and no other."""
+    @property
+    def endpoint_id(self) -> str | None:
+        """The only endpoint that gets it, one of this subscriber; its context does not matter then. None: all that are active."""
+    @property
+    def subject(self) -> str:
+        """Of mails, which need one, and of a person's posts in channels."""
+    @property
+    def body(self) -> str:
+        """Text, HTML or Markdown. Mails need one; Teams and workflows take `card` in its place."""
+    @property
+    def body_type(self) -> BodyType: ...
+    @property
+    def merge_fields(self) -> dict[str, str] | None:
+        """Values for the fields of subject and body, which then are templates; as in `MailDraft`."""
+    @property
+    def card(self) -> str | None:
+        """An Adaptive Card as JSON, shown in Teams and handed to workflows in place of the body. A bot's message shows the body as text where a card cannot be seen, as in a notification."""
+    @property
+    def key(self) -> str | None:
+        """Idempotency key, unique per subscriber: the same key and content give the same receipt, whatever endpoints there are by then; other content is a Conflict."""
+    @property
+    def deadline(self) -> datetime | None:
+        """Not sent after this time, as in `MailDraft`."""
+    @property
+    def send_at(self) -> datetime | None:
+        """Not sent before this time, as in `MailDraft`. It goes to the endpoints of the moment in which it is handed in."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+# A text stands for the subscriber alone.
+_EndpointDraft: TypeAlias = EndpointDraft | str
 
 @final
 class Person:
@@ -2580,7 +3339,7 @@ class Change:
     def account_id(self) -> str: ...
     @property
     def subject_id(self) -> str | None:
-        """Id of the message, receipt, contact, event or chat message; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt."""
+        """Id of the message, receipt, contact, event, chat message, activity of a bot or endpoint; of `SendAnswered` (a mail that was sent has a bounce or an automatic reply) the receipt."""
     @property
     def at(self) -> datetime: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -2773,7 +3532,8 @@ class Metrics:
         """Sends that were parked when the engine was opened, since the store was copied or restored."""
     @property
     def notifications(self) -> int:
-        """Notifications that belong to a subscription of the store, and those that were dropped: forged, of unknown or ended subscriptions, of another tenant."""
+        """Notifications that belong to a subscription of the store, and activities of a bot in an organisation that is connected; and those that were dropped: forged, of unknown or
+        ended subscriptions, of another tenant."""
     @property
     def notifications_refused(self) -> int: ...
     @property
@@ -3056,10 +3816,22 @@ class Draft:
         def __new__(cls, workflow: _WorkflowDraft) -> Self: ...
         @property
         def workflow(self) -> WorkflowDraft: ...
+    @final
+    class Bot(Draft):
+        __match_args__ = ("bot",)
+        def __new__(cls, bot: BotDraft) -> Self: ...
+        @property
+        def bot(self) -> BotDraft: ...
+    @final
+    class ToEndpoint(Draft):
+        __match_args__ = ("to_endpoint",)
+        def __new__(cls, to_endpoint: _EndpointDraft) -> Self: ...
+        @property
+        def to_endpoint(self) -> EndpointDraft: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
-_Draft: TypeAlias = Draft | MailDraft | ReplyDraft | ForwardDraft | ChatDraft | ChannelPostDraft | WorkflowDraft
+_Draft: TypeAlias = Draft | MailDraft | ReplyDraft | ForwardDraft | ChatDraft | ChannelPostDraft | WorkflowDraft | BotDraft | EndpointDraft
 
 @disjoint_base
 class MentionTarget:
@@ -3094,6 +3866,95 @@ class MentionTarget:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 _MentionTarget: TypeAlias = MentionTarget | Literal["team"]
+
+@disjoint_base
+class BotAnswer:
+    """What the host answers to a `BotInvoke`."""
+    @final
+    class Card(BotAnswer):
+        """To an `adaptiveCard/action`: an Adaptive Card as JSON, shown in place of the one whose button was pressed."""
+        __match_args__ = ("card",)
+        def __new__(cls, card: str) -> Self: ...
+        @property
+        def card(self) -> str: ...
+    @final
+    class Message(BotAnswer):
+        """To an `adaptiveCard/action`: a text that is shown to the person."""
+        __match_args__ = ("text",)
+        def __new__(cls, text: str) -> Self: ...
+        @property
+        def text(self) -> str: ...
+    @final
+    class Failure(BotAnswer):
+        """It did not work. `status`: 400 to 599, as in HTTP; `reason` is shown to the person."""
+        __match_args__ = ("status", "reason")
+        def __new__(cls, status: int, reason: str) -> Self: ...
+        @property
+        def status(self) -> int: ...
+        @property
+        def reason(self) -> str: ...
+    @final
+    class Json(BotAnswer):
+        """To anything but an `adaptiveCard/action`: the JSON that Teams documents for it."""
+        __match_args__ = ("body",)
+        def __new__(cls, body: str) -> Self: ...
+        @property
+        def body(self) -> str: ...
+    @final
+    class Done(BotAnswer):
+        """It is done, and there is nothing to show."""
+        __match_args__ = ()
+        def __new__(cls) -> Self: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+_BotAnswer: TypeAlias = BotAnswer | Literal["done"]
+
+@disjoint_base
+class EndpointTarget:
+    """Where an endpoint is."""
+    @final
+    class TeamsChannel(EndpointTarget):
+        """Ids as `teams` and `channels` show them. Through the account of an organisation the bot writes there, through that of a person the person does."""
+        __match_args__ = ("team_id", "channel_id")
+        def __new__(cls, team_id: str, channel_id: str) -> Self: ...
+        @property
+        def team_id(self) -> str: ...
+        @property
+        def channel_id(self) -> str: ...
+    @final
+    class TeamsUser(EndpointTarget):
+        """A person of the organisation whose account it goes through, as `to` of a `BotDraft`."""
+        __match_args__ = ("user",)
+        def __new__(cls, user: str) -> Self: ...
+        @property
+        def user(self) -> str: ...
+    @final
+    class Workflow(EndpointTarget):
+        """Id as `add_workflow` gives it."""
+        __match_args__ = ("workflow_id",)
+        def __new__(cls, workflow_id: str) -> Self: ...
+        @property
+        def workflow_id(self) -> str: ...
+    @final
+    class Chat(EndpointTarget):
+        """Either the mail address of a person (`to`), or a chat there is (`chat_id`), as in `ChatDraft`."""
+        __match_args__ = ("to", "chat_id")
+        def __new__(cls, to: str | None, chat_id: str | None) -> Self: ...
+        @property
+        def to(self) -> str | None: ...
+        @property
+        def chat_id(self) -> str | None: ...
+    @final
+    class Mail(EndpointTarget):
+        __match_args__ = ("address",)
+        def __new__(cls, address: _Address) -> Self: ...
+        @property
+        def address(self) -> Address: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+_EndpointTarget: TypeAlias = EndpointTarget | Address
 
 @disjoint_base
 class Event:
@@ -3544,12 +4405,12 @@ class Engine:
         tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
-    async def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
+    async def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ..., endpoint: SubscriberLink | None = ...) -> SignIn: ...
     @overload
     async def link_person(self, request: LinkRequest) -> SignIn:
         """Starts a sign-in that only tells who somebody is. Errors: as `connect`."""
     @overload
-    async def link_person(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ...) -> SignIn: ...
+    async def link_person(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ..., endpoint: SubscriberLink | None = ...) -> SignIn: ...
     async def reconnect(self, account_id: str, redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
         (claims) is passed on. Errors: as `connect`; NotFound."""
@@ -3561,10 +4422,13 @@ class Engine:
         in: the inbox is read, and a draft is made and removed. Where only reading works, the mailbox is synced and nothing is sent from it; whether Exchange
         lets mail out in its name (Send As, Send on Behalf) only a send tells. Microsoft tells nothing of such mailboxes, so it is looked at every few minutes
         once the engine has started. A mailbox that is there already keeps its id, mail and queue, and is opened through this account from then on. When its
-        delegate is disconnected or purged, so is the mailbox. Runs to its end when the caller stops waiting.
+        delegate is disconnected or purged, so is the mailbox. With the account of an organisation any mailbox of it is added, a person's as well: it needs `Mail.Read` as a permission of the
+        application, `Mail.ReadWrite` to change mail, `Mail.Send` beside that to send; with `Contacts.Read` and `Calendars.Read` it has those as well. Such a mailbox is told of by Microsoft like a
+        person's. Runs to its end when the caller stops waiting.
         Errors: InvalidInput (the address, the account's own address, a personal account, an account that is a shared mailbox itself), ConsentMissing (Mail.ReadWrite.Shared was not granted: add the
-        feature shared_mailboxes), Forbidden (no right in Exchange), NotFound (no such account, or no such mailbox), NotConnected, NeedsReconnect, Throttled, Network.
-        Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user."""
+        feature shared_mailboxes; of an organisation the permission is named), Forbidden (no right in Exchange, or a policy of it), NotFound (no such account, or no such mailbox), NotConnected,
+        NeedsReconnect, Throttled, Network.
+        Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user, auth-limit-mailbox-access."""
     @overload
     async def permissions(self, query: PermissionQuery) -> PermissionList:
         """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
@@ -3574,7 +4438,7 @@ class Engine:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     async def resume(self, account_id: str, owner: str | None = ...) -> Account:
-        """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
+        """Looks whether the approval came without a callback: an organisation's account is then connected, and one that is connected has the permissions that were approved since. A person's account says that the person signs in again.
         Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation)."""
     @overload
     async def accounts(self, filter: AccountFilter) -> AccountPage:
@@ -3584,7 +4448,8 @@ class Engine:
     async def account(self, account_id: str, owner: str | None = ...) -> Account:
         """With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound."""
     async def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
-        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. Of an
+        organisation, whether Graph takes the application's token. An account that needs
         its person is tried once more: if a renewed token opens it, it is connected again.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
     async def health(self, owner: str) -> Health:
@@ -3621,7 +4486,7 @@ class Engine:
         """What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound."""
     @overload
     async def outbox(self, filter: OutboxFilter) -> list[Receipt]:
-        """Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named."""
+        """Sends of an owner or an account, newest first; of what went to endpoints the parts, which name their whole. Errors: InvalidInput when neither is named."""
     @overload
     async def outbox(self, *, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
     async def last_sender(self, owner: str, context: str) -> LastSender | None:
@@ -3633,12 +4498,12 @@ class Engine:
         receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
         Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or something of it may lie at Microsoft already, as a draft or a file."""
     async def edit_sent(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
-        """Replaces what a message in a chat or channel says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
+        """Replaces what a message in a chat or channel, or one of the bot, says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
         and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
-        connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
+        connected with; a bot needs nothing more. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
         Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update."""
     async def delete_sent(self, receipt_id: str, owner: str | None = ...) -> Receipt:
-        """Deletes a message in a chat or channel that was sent; those who see it are shown that it was deleted. The same call again does no harm, and the receipt
+        """Deletes a message in a chat or channel, or one of the bot, that was sent; those who see it are shown that it was deleted. The same call again does no harm, and the receipt
         stays. Permissions and errors: as `edit_sent`. Source: Graph, chatMessage: softDelete."""
     async def cancel(self, receipt_id: str, owner: str | None = ...) -> Receipt:
         """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
@@ -3660,17 +4525,94 @@ class Engine:
     async def remove_workflow(self, workflow_id: str, owner: str | None = ...) -> None:
         """Destroys the URL and takes back what was not posted yet; works offline. Receipts stay until `purge`, which takes its id. In Power Automate the workflow is as it was. With `owner`, a
         workflow of another owner is NotFound. Errors: NotFound."""
+    async def roster(self, account_id: str, team_id: str, limit: int = ..., cursor: str | None = ..., owner: str | None = ...) -> RosterPage:
+        """People of a team as the bot sees them, a page of up to `limit` (50 to 500) at a time; `account_id` is that of an organisation, `cursor` the `next` of the page
+        before. They are remembered, so that a `BotDraft` finds them by address, object id or `id`. The bot's app has to be installed in the team. Errors: InvalidInput;
+        NotFound (the account, the team); NotConnected; Forbidden; AppNotInstalled; Throttled. Source: Teams, get Teams specific context for your bot."""
+    @overload
+    async def bot_activities(self, query: BotActivityQuery) -> BotActivityPage:
+        """What people said to the bot, what it was told, and what it said itself once that was sent (`is_own`), the newest first: of all organisations of an owner or of one
+        account, of all conversations or of one. It is kept as long as changes are (`keep_changes_days`). Touches no network. Errors: InvalidInput (also when neither is named, or the cursor is another query's),
+        NotFound."""
+    @overload
+    async def bot_activities(self, *, owner: str | None = ..., account_id: str | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> BotActivityPage: ...
+    async def bot_activity(self, id: str, owner: str | None = ...) -> BotActivity:
+        """One of them, as a change names it in `subject_id`. Touches no network. Errors: NotFound."""
+    @overload
+    async def conversations(self, query: BotConversationQuery) -> BotConversationPage:
+        """Conversations of the bot, the one in which something happened last first: of all organisations of an owner or of one account. Touches no network. Errors: as
+        `bot_activities`."""
+    @overload
+    async def conversations(self, *, owner: str | None = ..., account_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> BotConversationPage: ...
+    async def typing(self, account_id: str, conversation_id: str, owner: str | None = ...) -> None:
+        """Shows in a conversation, for a few seconds, that the bot is typing. Errors: InvalidInput; NotFound (the account, the conversation); NotConnected; AppNotInstalled;
+        BotBlocked; ConversationGone. Source: Bot Framework, activity of the type typing."""
+    @overload
+    async def app_package(self, package: AppPackage) -> bytes:
+        """A Teams app with a bot as the zip that is uploaded: manifest 1.25, both icons, and a file for each further language. Everything is checked by the rules of
+        Microsoft's schema before anything is made; the same package gives the same bytes, on every machine. Stores nothing and touches no network.
+        Errors: InvalidInput, which names the field. Source: Microsoft Teams, app manifest schema 1.25."""
+    @overload
+    async def app_package(self, *, app_id: str, version: str, developer: AppDeveloper, texts: AppTexts, color_icon: bytes, outline_icon: bytes, scopes: Sequence[_AppScope], accent_color: str = ..., bot_id: str | None = ..., client_id: str | None = ..., resource: str | None = ..., is_notification_only: bool = ..., supports_files: bool = ..., valid_domains: Sequence[str] = ..., language: str = ..., localizations: Sequence[_AppLocalization] = ...) -> bytes: ...
+    @overload
+    async def install_app(self, request: InstallRequest) -> AppInstall:
+        """Installs an app of the organisation's catalogue, or of the store, for a team or a person; that it is installed already is success, whatever its version.
+        The account needs `AppCatalog.Read.All`, and `TeamsAppInstallation.ReadWriteSelfForTeam` or `TeamsAppInstallation.ReadWriteSelfForUser` (an organisation's
+        account those that end in `.All`), or a larger one: the Self permissions install the app that names the account's application as its `client_id`. A
+        person named by address is looked up, which needs `User.ReadBasic.All`. Runs to its end when the caller stops waiting; the same call
+        again does no harm. Errors: InvalidInput; NotFound (the account, the app, the team or the person); NotConnected, NeedsReconnect; ConsentMissing, which
+        names the permission; Forbidden (a policy of the organisation, or an account of another kind); Throttled, Network; Upstream (accepted, but not to be seen yet).
+        Source: Graph, team: add app, userTeamwork: install app."""
+    @overload
+    async def install_app(self, *, account_id: str, external_id: str, team_id: str | None = ..., user: str | None = ..., owner: str | None = ..., endpoint: SubscriberLink | None = ...) -> AppInstall: ...
+    @overload
+    async def installed_app(self, request: InstallRequest) -> AppInstall | None:
+        """The app as it is installed there; None: it is not. Permissions and errors: as `install_app`."""
+    @overload
+    async def installed_app(self, *, account_id: str, external_id: str, team_id: str | None = ..., user: str | None = ..., owner: str | None = ..., endpoint: SubscriberLink | None = ...) -> AppInstall | None: ...
+    @overload
+    async def upgrade_app(self, request: InstallRequest) -> AppInstall:
+        """Brings the app that is installed there to the catalogue's newest version, and tells that one. Permissions and errors: as `install_app`; NotFound also
+        where it is not installed. Source: Graph, teamsAppInstallation: upgrade."""
+    @overload
+    async def upgrade_app(self, *, account_id: str, external_id: str, team_id: str | None = ..., user: str | None = ..., owner: str | None = ..., endpoint: SubscriberLink | None = ...) -> AppInstall: ...
+    @overload
+    async def uninstall_app(self, request: InstallRequest) -> None:
+        """Removes the app there; that it is not installed is success. The bot can write there no longer. Permissions and errors: as `install_app`.
+        Source: Graph, team: remove app, userTeamwork: uninstall app."""
+    @overload
+    async def uninstall_app(self, *, account_id: str, external_id: str, team_id: str | None = ..., user: str | None = ..., owner: str | None = ..., endpoint: SubscriberLink | None = ...) -> None: ...
+    @overload
+    async def add_endpoint(self, request: EndpointRequest) -> Endpoint:
+        """Adds a place where a subscriber is told something. The same target for the same subscriber and context is the same endpoint: it is made active if it was retired, and
+        answered. Touches no network but to renew a sign-in; whether the place is there turns out with the first message. Durable when it returns. Errors: InvalidInput; NotFound (the account or workflow, of
+        this owner); NotConnected, NeedsReconnect, ConsentMissing; Forbidden (an account of a kind that cannot write there); LimitExceeded (100 of one subscriber);
+        Conflict (the subscriber is an owner who was deleted)."""
+    @overload
+    async def add_endpoint(self, *, subscriber: str, target: _EndpointTarget, account_id: str = ..., context: str | None = ..., owner: str | None = ...) -> Endpoint: ...
+    @overload
+    async def endpoints(self, query: EndpointQuery) -> EndpointPage:
+        """Endpoints in the order in which they were made, retired ones too. Touches no network. Errors: InvalidInput (also when neither owner, account nor subscriber is named,
+        or the cursor is another query's), NotFound."""
+    @overload
+    async def endpoints(self, *, owner: str | None = ..., account_id: str | None = ..., subscriber: str | None = ..., context: str | None = ..., state: _EndpointState | None = ..., limit: int = ..., cursor: str | None = ...) -> EndpointPage: ...
+    async def change_endpoint(self, endpoint_id: str, change: EndpointChange, owner: str | None = ...) -> Endpoint:
+        """Changes an endpoint; it keeps its id. A new target makes it active. What is under way to the old one is not called back, and can retire it no more. Durable when it returns. With
+        `owner`, an endpoint whose subscriber, account or workflow is not theirs is NotFound. Errors: as `add_endpoint`; NotFound; Conflict (there is one like it)."""
+    async def remove_endpoint(self, endpoint_id: str, owner: str | None = ...) -> None:
+        """Removes an endpoint. What is under way to it goes on, and receipts stay. With `owner`, as `change_endpoint`. Errors: NotFound."""
     async def find_person(self, account_id: str, address: str, owner: str | None = ...) -> Person | None:
-        """The person of the organisation who has this mail address; none when there is nobody. Errors: InvalidInput; NotFound (the account); NotConnected,
-        NeedsReconnect; ConsentMissing without the feature people or chat; Conflict when more than one person has it. Source: Graph, user: list."""
+        """The person of the organisation who has this mail address; none when there is nobody. The account of an organisation needs `User.ReadBasic.All` as a
+        permission of the application. Errors: InvalidInput; NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature people or
+        chat, or the permission; Conflict when more than one person has it. Source: Graph, user: list."""
     @overload
     async def people(self, query: PeopleQuery) -> list[Person]:
         """People of the organisation whose name or address begins with a text, by name. Errors: as `find_person`. Source: Graph, $search on users."""
     @overload
     async def people(self, *, account_id: str, text: str, limit: int = ..., owner: str | None = ...) -> list[Person]: ...
     async def teams(self, account_id: str, owner: str | None = ...) -> list[Team]:
-        """The teams the person belongs to. Errors: NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature channels.
-        Source: Graph, user: list joinedTeams."""
+        """The teams the person belongs to; with the account of an organisation all its teams, for which the application needs `Team.ReadBasic.All` as its own. Errors:
+        NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature channels, or the permission. Source: Graph, user: list joinedTeams, teams: list."""
     async def channels(self, account_id: str, team_id: str, owner: str | None = ...) -> list[TeamChannel]:
         """The channels of a team that the person sees. Errors: as `teams`; InvalidInput; NotFound and Forbidden for a team that is not the person's.
         Source: Graph, channel: list."""
@@ -3851,21 +4793,32 @@ class Engine:
         be whole. Answered within three seconds, without a request to anybody: Microsoft's question whether the route is there by its token as plain text;
         notifications by 202 once they are durable, good and bad ones alike (a bad one is dropped, and counted by `metrics`); what is no list of notifications by
         400, more than 4 MB or 1,000 of them by 413, and 503 when the store cannot be written, upon which Microsoft comes again. The accounts that were told of are
-        synced in the background, each once for all that was told of it meanwhile, and after a restart as well. Errors: Closed, Forked.
+        synced in the background, each once for all that was told of it meanwhile, and after a restart as well. What the Bot Connector posts to the bot comes the same way: an activity that is
+        proven is durable before its 202 and told by `changes`; 401 and 403 refuse what is not proven, 400 what cannot be read, 501 what waits for an answer of the host (see `receive_invoke`). Errors: Closed, Forked.
         Source: Graph, receive change notifications through webhooks."""
     @overload
     async def receive(self, *, method: str = ..., path: str = ..., query: str = ..., headers: Mapping[str, str] = ..., body: bytes | None = ...) -> HttpResponse: ...
+    @overload
+    async def receive_invoke(self, request: HttpRequest) -> BotReceived:
+        """`receive` for a host that answers what Teams asks the bot and waits for (activities of the type `invoke`). Such a one is proven like any other; 403 refuses one
+        of an organisation that is not connected, or in a conversation of another organisation. It comes in `invoke`: make the answer with `invoke_response` within ten
+        seconds, since Teams waits for about fifteen at the most. The button of a card that somebody pressed is durable by then and told by `changes` (BotCardAction),
+        once for each activity; posted again, it comes again, as Teams wants an answer. Errors: Closed, Forked.
+        Source: Adaptive Cards, Universal Action Model; Bot Framework, invoke activity."""
+    @overload
+    async def receive_invoke(self, *, method: str = ..., path: str = ..., query: str = ..., headers: Mapping[str, str] = ..., body: bytes | None = ...) -> BotReceived: ...
     async def watch(self, account_id: str, on: bool, owner: str | None = ...) -> None:
         """Whether Microsoft is to tell what changes in the account's mailbox. Every account with `mail_sync` is watched when `notification_url` is set; this takes
         one out, or in again. Stores the wish and answers at once; the subscription is made or deleted in the background, and `health` tells by which way news
-        come. Errors: InvalidInput (`notification_url` is not set), NotFound; to watch it also NotConnected, NeedsReconnect, ConsentMissing, Forbidden (it is no person's)."""
+        come. Errors: InvalidInput (`notification_url` is not set), NotFound; to watch it also NotConnected, NeedsReconnect, ConsentMissing, Forbidden (an account without
+        a mailbox, or a shared mailbox that a person opens)."""
     async def request(self, account_id: str, request: _RawRequest, owner: str | None = ...) -> RawResponse:
         """Any endpoint of Graph, v1.0 or beta, with the account's token, under its limits. A GET or HEAD is repeated after an outage or a lost answer; anything else only
         with `repeat`, and never by itself when it may have been done. 429 and 503 with a Retry-After are waited for as long as `max_wait_ms` allows. What Graph answers
         is handed out as it came, refusals (4xx) and redirects included: none is followed, since the token is for Graph alone; the address in `location` is yours to
         fetch, without one. A cancelled call is not sent; one that was under way may have been done.
         Errors: InvalidInput and LimitExceeded (before anything is sent), LinkRejected (an address that is not this cloud's Graph; nothing was sent), NotFound (of
-        another owner), NotConnected, NeedsReconnect (a renewed token is refused as well), ConsentMissing, Forbidden (the registration), Throttled, Network (nothing was
+        another owner), NotConnected, NeedsReconnect (a renewed token is refused as well), ConsentMissing, Forbidden (the registration, or `/me` of an organisation: nothing was sent), Throttled, Network (nothing was
         sent), OutcomeUnknown (it may have been done), Upstream (asked as often as sensible), StoreBusy.
         Source: Graph, use the API."""
     async def batch(self, account_id: str, requests: _RawRequest | Sequence[_RawRequest], owner: str | None = ...) -> list[RawOutcome]:
@@ -3957,12 +4910,12 @@ class BlockingEngine:
         tokens of its own. Errors: as `connect`; Forbidden (personal accounts).
         Source: Microsoft identity platform, admin consent; OAuth 2.0 client credentials flow."""
     @overload
-    def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ...) -> SignIn: ...
+    def connect_tenant(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., context: str | None = ..., endpoint: SubscriberLink | None = ...) -> SignIn: ...
     @overload
     def link_person(self, request: LinkRequest) -> SignIn:
         """Starts a sign-in that only tells who somebody is. Errors: as `connect`."""
     @overload
-    def link_person(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ...) -> SignIn: ...
+    def link_person(self, *, owner: str, redirect_uri: str, app: str | None = ..., tenant: str | None = ..., login_hint: str | None = ..., context: str | None = ..., endpoint: SubscriberLink | None = ...) -> SignIn: ...
     def reconnect(self, account_id: str, redirect_uri: str, owner: str | None = ...) -> SignIn:
         """Starts a new sign-in for an account that has one; it keeps its id, mail and queue, and only the same person may finish it. What Microsoft asked for
         (claims) is passed on. Errors: as `connect`; NotFound."""
@@ -3974,10 +4927,13 @@ class BlockingEngine:
         in: the inbox is read, and a draft is made and removed. Where only reading works, the mailbox is synced and nothing is sent from it; whether Exchange
         lets mail out in its name (Send As, Send on Behalf) only a send tells. Microsoft tells nothing of such mailboxes, so it is looked at every few minutes
         once the engine has started. A mailbox that is there already keeps its id, mail and queue, and is opened through this account from then on. When its
-        delegate is disconnected or purged, so is the mailbox. Runs to its end when the caller stops waiting.
+        delegate is disconnected or purged, so is the mailbox. With the account of an organisation any mailbox of it is added, a person's as well: it needs `Mail.Read` as a permission of the
+        application, `Mail.ReadWrite` to change mail, `Mail.Send` beside that to send; with `Contacts.Read` and `Calendars.Read` it has those as well. Such a mailbox is told of by Microsoft like a
+        person's. Runs to its end when the caller stops waiting.
         Errors: InvalidInput (the address, the account's own address, a personal account, an account that is a shared mailbox itself), ConsentMissing (Mail.ReadWrite.Shared was not granted: add the
-        feature shared_mailboxes), Forbidden (no right in Exchange), NotFound (no such account, or no such mailbox), NotConnected, NeedsReconnect, Throttled, Network.
-        Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user."""
+        feature shared_mailboxes; of an organisation the permission is named), Forbidden (no right in Exchange, or a policy of it), NotFound (no such account, or no such mailbox), NotConnected,
+        NeedsReconnect, Throttled, Network.
+        Source: Graph, outlook-share-messages-folders and outlook-send-mail-from-other-user, auth-limit-mailbox-access."""
     @overload
     def permissions(self, query: PermissionQuery) -> PermissionList:
         """Explains permissions to the person who is asked for them. Errors: InvalidInput, NotFound."""
@@ -3987,7 +4943,7 @@ class BlockingEngine:
         """What an administrator has to approve for this account: link, texts. The link is valid as long as a sign-in; ask again for another.
         Errors: InvalidInput, NotFound, Forbidden (personal accounts)."""
     def resume(self, account_id: str, owner: str | None = ...) -> Account:
-        """Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
+        """Looks whether the approval came without a callback: an organisation's account is then connected, and one that is connected has the permissions that were approved since. A person's account says that the person signs in again.
         Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation)."""
     @overload
     def accounts(self, filter: AccountFilter) -> AccountPage:
@@ -3997,7 +4953,8 @@ class BlockingEngine:
     def account(self, account_id: str, owner: str | None = ...) -> Account:
         """With an `owner`, here and in all calls that take one, the account or message of another owner is NotFound. Errors: NotFound."""
     def verify(self, account_id: str, test_message: bool, owner: str | None = ...) -> Verification:
-        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+        """Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. Of an
+        organisation, whether Graph takes the application's token. An account that needs
         its person is tried once more: if a renewed token opens it, it is connected again.
         Errors: NotFound, NotConnected, NeedsReconnect, Network."""
     def health(self, owner: str) -> Health:
@@ -4034,7 +4991,7 @@ class BlockingEngine:
         """What became of a draft. With `owner`, a send of another owner is NotFound. Errors: NotFound."""
     @overload
     def outbox(self, filter: OutboxFilter) -> list[Receipt]:
-        """Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named."""
+        """Sends of an owner or an account, newest first; of what went to endpoints the parts, which name their whole. Errors: InvalidInput when neither is named."""
     @overload
     def outbox(self, *, owner: str | None = ..., account_id: str | None = ..., state: _SendState | None = ..., limit: int = ...) -> list[Receipt]: ...
     def last_sender(self, owner: str, context: str) -> LastSender | None:
@@ -4046,12 +5003,12 @@ class BlockingEngine:
         receipt, its account, its kind and its idempotency key, which then stands for the new content. With `owner`, a send of another owner is NotFound.
         Errors: as `send` before storing; NotFound; Conflict when it has left, is being sent, or something of it may lie at Microsoft already, as a draft or a file."""
     def edit_sent(self, receipt_id: str, draft: _Draft, owner: str | None = ...) -> Receipt:
-        """Replaces what a message in a chat or channel says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
+        """Replaces what a message in a chat or channel, or one of the bot, says that was sent: the draft is whole and checked like a new one; its key, time and place change nothing. It is changed at once,
         and the same call again does no harm. The account needs `Chat.ReadWrite`, for a channel `ChannelMessage.ReadWrite`, among the extra scopes it was
-        connected with. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
+        connected with; a bot needs nothing more. With `owner`, a send of another owner is NotFound. Errors: InvalidInput, LimitExceeded; NotFound (also when the message is gone);
         Conflict for a mail, and for what was not sent; NotConnected, NeedsReconnect, ConsentMissing; Forbidden. Source: Graph, chatMessage: update."""
     def delete_sent(self, receipt_id: str, owner: str | None = ...) -> Receipt:
-        """Deletes a message in a chat or channel that was sent; those who see it are shown that it was deleted. The same call again does no harm, and the receipt
+        """Deletes a message in a chat or channel, or one of the bot, that was sent; those who see it are shown that it was deleted. The same call again does no harm, and the receipt
         stays. Permissions and errors: as `edit_sent`. Source: Graph, chatMessage: softDelete."""
     def cancel(self, receipt_id: str, owner: str | None = ...) -> Receipt:
         """Takes a send back that is provably unsent, and its draft out of the mailbox if one was made. What is cancelled already stays so. A parked send ends
@@ -4073,17 +5030,94 @@ class BlockingEngine:
     def remove_workflow(self, workflow_id: str, owner: str | None = ...) -> None:
         """Destroys the URL and takes back what was not posted yet; works offline. Receipts stay until `purge`, which takes its id. In Power Automate the workflow is as it was. With `owner`, a
         workflow of another owner is NotFound. Errors: NotFound."""
+    def roster(self, account_id: str, team_id: str, limit: int = ..., cursor: str | None = ..., owner: str | None = ...) -> RosterPage:
+        """People of a team as the bot sees them, a page of up to `limit` (50 to 500) at a time; `account_id` is that of an organisation, `cursor` the `next` of the page
+        before. They are remembered, so that a `BotDraft` finds them by address, object id or `id`. The bot's app has to be installed in the team. Errors: InvalidInput;
+        NotFound (the account, the team); NotConnected; Forbidden; AppNotInstalled; Throttled. Source: Teams, get Teams specific context for your bot."""
+    @overload
+    def bot_activities(self, query: BotActivityQuery) -> BotActivityPage:
+        """What people said to the bot, what it was told, and what it said itself once that was sent (`is_own`), the newest first: of all organisations of an owner or of one
+        account, of all conversations or of one. It is kept as long as changes are (`keep_changes_days`). Touches no network. Errors: InvalidInput (also when neither is named, or the cursor is another query's),
+        NotFound."""
+    @overload
+    def bot_activities(self, *, owner: str | None = ..., account_id: str | None = ..., conversation_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> BotActivityPage: ...
+    def bot_activity(self, id: str, owner: str | None = ...) -> BotActivity:
+        """One of them, as a change names it in `subject_id`. Touches no network. Errors: NotFound."""
+    @overload
+    def conversations(self, query: BotConversationQuery) -> BotConversationPage:
+        """Conversations of the bot, the one in which something happened last first: of all organisations of an owner or of one account. Touches no network. Errors: as
+        `bot_activities`."""
+    @overload
+    def conversations(self, *, owner: str | None = ..., account_id: str | None = ..., limit: int = ..., cursor: str | None = ...) -> BotConversationPage: ...
+    def typing(self, account_id: str, conversation_id: str, owner: str | None = ...) -> None:
+        """Shows in a conversation, for a few seconds, that the bot is typing. Errors: InvalidInput; NotFound (the account, the conversation); NotConnected; AppNotInstalled;
+        BotBlocked; ConversationGone. Source: Bot Framework, activity of the type typing."""
+    @overload
+    def app_package(self, package: AppPackage) -> bytes:
+        """A Teams app with a bot as the zip that is uploaded: manifest 1.25, both icons, and a file for each further language. Everything is checked by the rules of
+        Microsoft's schema before anything is made; the same package gives the same bytes, on every machine. Stores nothing and touches no network.
+        Errors: InvalidInput, which names the field. Source: Microsoft Teams, app manifest schema 1.25."""
+    @overload
+    def app_package(self, *, app_id: str, version: str, developer: AppDeveloper, texts: AppTexts, color_icon: bytes, outline_icon: bytes, scopes: Sequence[_AppScope], accent_color: str = ..., bot_id: str | None = ..., client_id: str | None = ..., resource: str | None = ..., is_notification_only: bool = ..., supports_files: bool = ..., valid_domains: Sequence[str] = ..., language: str = ..., localizations: Sequence[_AppLocalization] = ...) -> bytes: ...
+    @overload
+    def install_app(self, request: InstallRequest) -> AppInstall:
+        """Installs an app of the organisation's catalogue, or of the store, for a team or a person; that it is installed already is success, whatever its version.
+        The account needs `AppCatalog.Read.All`, and `TeamsAppInstallation.ReadWriteSelfForTeam` or `TeamsAppInstallation.ReadWriteSelfForUser` (an organisation's
+        account those that end in `.All`), or a larger one: the Self permissions install the app that names the account's application as its `client_id`. A
+        person named by address is looked up, which needs `User.ReadBasic.All`. Runs to its end when the caller stops waiting; the same call
+        again does no harm. Errors: InvalidInput; NotFound (the account, the app, the team or the person); NotConnected, NeedsReconnect; ConsentMissing, which
+        names the permission; Forbidden (a policy of the organisation, or an account of another kind); Throttled, Network; Upstream (accepted, but not to be seen yet).
+        Source: Graph, team: add app, userTeamwork: install app."""
+    @overload
+    def install_app(self, *, account_id: str, external_id: str, team_id: str | None = ..., user: str | None = ..., owner: str | None = ..., endpoint: SubscriberLink | None = ...) -> AppInstall: ...
+    @overload
+    def installed_app(self, request: InstallRequest) -> AppInstall | None:
+        """The app as it is installed there; None: it is not. Permissions and errors: as `install_app`."""
+    @overload
+    def installed_app(self, *, account_id: str, external_id: str, team_id: str | None = ..., user: str | None = ..., owner: str | None = ..., endpoint: SubscriberLink | None = ...) -> AppInstall | None: ...
+    @overload
+    def upgrade_app(self, request: InstallRequest) -> AppInstall:
+        """Brings the app that is installed there to the catalogue's newest version, and tells that one. Permissions and errors: as `install_app`; NotFound also
+        where it is not installed. Source: Graph, teamsAppInstallation: upgrade."""
+    @overload
+    def upgrade_app(self, *, account_id: str, external_id: str, team_id: str | None = ..., user: str | None = ..., owner: str | None = ..., endpoint: SubscriberLink | None = ...) -> AppInstall: ...
+    @overload
+    def uninstall_app(self, request: InstallRequest) -> None:
+        """Removes the app there; that it is not installed is success. The bot can write there no longer. Permissions and errors: as `install_app`.
+        Source: Graph, team: remove app, userTeamwork: uninstall app."""
+    @overload
+    def uninstall_app(self, *, account_id: str, external_id: str, team_id: str | None = ..., user: str | None = ..., owner: str | None = ..., endpoint: SubscriberLink | None = ...) -> None: ...
+    @overload
+    def add_endpoint(self, request: EndpointRequest) -> Endpoint:
+        """Adds a place where a subscriber is told something. The same target for the same subscriber and context is the same endpoint: it is made active if it was retired, and
+        answered. Touches no network but to renew a sign-in; whether the place is there turns out with the first message. Durable when it returns. Errors: InvalidInput; NotFound (the account or workflow, of
+        this owner); NotConnected, NeedsReconnect, ConsentMissing; Forbidden (an account of a kind that cannot write there); LimitExceeded (100 of one subscriber);
+        Conflict (the subscriber is an owner who was deleted)."""
+    @overload
+    def add_endpoint(self, *, subscriber: str, target: _EndpointTarget, account_id: str = ..., context: str | None = ..., owner: str | None = ...) -> Endpoint: ...
+    @overload
+    def endpoints(self, query: EndpointQuery) -> EndpointPage:
+        """Endpoints in the order in which they were made, retired ones too. Touches no network. Errors: InvalidInput (also when neither owner, account nor subscriber is named,
+        or the cursor is another query's), NotFound."""
+    @overload
+    def endpoints(self, *, owner: str | None = ..., account_id: str | None = ..., subscriber: str | None = ..., context: str | None = ..., state: _EndpointState | None = ..., limit: int = ..., cursor: str | None = ...) -> EndpointPage: ...
+    def change_endpoint(self, endpoint_id: str, change: EndpointChange, owner: str | None = ...) -> Endpoint:
+        """Changes an endpoint; it keeps its id. A new target makes it active. What is under way to the old one is not called back, and can retire it no more. Durable when it returns. With
+        `owner`, an endpoint whose subscriber, account or workflow is not theirs is NotFound. Errors: as `add_endpoint`; NotFound; Conflict (there is one like it)."""
+    def remove_endpoint(self, endpoint_id: str, owner: str | None = ...) -> None:
+        """Removes an endpoint. What is under way to it goes on, and receipts stay. With `owner`, as `change_endpoint`. Errors: NotFound."""
     def find_person(self, account_id: str, address: str, owner: str | None = ...) -> Person | None:
-        """The person of the organisation who has this mail address; none when there is nobody. Errors: InvalidInput; NotFound (the account); NotConnected,
-        NeedsReconnect; ConsentMissing without the feature people or chat; Conflict when more than one person has it. Source: Graph, user: list."""
+        """The person of the organisation who has this mail address; none when there is nobody. The account of an organisation needs `User.ReadBasic.All` as a
+        permission of the application. Errors: InvalidInput; NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature people or
+        chat, or the permission; Conflict when more than one person has it. Source: Graph, user: list."""
     @overload
     def people(self, query: PeopleQuery) -> list[Person]:
         """People of the organisation whose name or address begins with a text, by name. Errors: as `find_person`. Source: Graph, $search on users."""
     @overload
     def people(self, *, account_id: str, text: str, limit: int = ..., owner: str | None = ...) -> list[Person]: ...
     def teams(self, account_id: str, owner: str | None = ...) -> list[Team]:
-        """The teams the person belongs to. Errors: NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature channels.
-        Source: Graph, user: list joinedTeams."""
+        """The teams the person belongs to; with the account of an organisation all its teams, for which the application needs `Team.ReadBasic.All` as its own. Errors:
+        NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature channels, or the permission. Source: Graph, user: list joinedTeams, teams: list."""
     def channels(self, account_id: str, team_id: str, owner: str | None = ...) -> list[TeamChannel]:
         """The channels of a team that the person sees. Errors: as `teams`; InvalidInput; NotFound and Forbidden for a team that is not the person's.
         Source: Graph, channel: list."""
@@ -4264,21 +5298,32 @@ class BlockingEngine:
         be whole. Answered within three seconds, without a request to anybody: Microsoft's question whether the route is there by its token as plain text;
         notifications by 202 once they are durable, good and bad ones alike (a bad one is dropped, and counted by `metrics`); what is no list of notifications by
         400, more than 4 MB or 1,000 of them by 413, and 503 when the store cannot be written, upon which Microsoft comes again. The accounts that were told of are
-        synced in the background, each once for all that was told of it meanwhile, and after a restart as well. Errors: Closed, Forked.
+        synced in the background, each once for all that was told of it meanwhile, and after a restart as well. What the Bot Connector posts to the bot comes the same way: an activity that is
+        proven is durable before its 202 and told by `changes`; 401 and 403 refuse what is not proven, 400 what cannot be read, 501 what waits for an answer of the host (see `receive_invoke`). Errors: Closed, Forked.
         Source: Graph, receive change notifications through webhooks."""
     @overload
     def receive(self, *, method: str = ..., path: str = ..., query: str = ..., headers: Mapping[str, str] = ..., body: bytes | None = ...) -> HttpResponse: ...
+    @overload
+    def receive_invoke(self, request: HttpRequest) -> BotReceived:
+        """`receive` for a host that answers what Teams asks the bot and waits for (activities of the type `invoke`). Such a one is proven like any other; 403 refuses one
+        of an organisation that is not connected, or in a conversation of another organisation. It comes in `invoke`: make the answer with `invoke_response` within ten
+        seconds, since Teams waits for about fifteen at the most. The button of a card that somebody pressed is durable by then and told by `changes` (BotCardAction),
+        once for each activity; posted again, it comes again, as Teams wants an answer. Errors: Closed, Forked.
+        Source: Adaptive Cards, Universal Action Model; Bot Framework, invoke activity."""
+    @overload
+    def receive_invoke(self, *, method: str = ..., path: str = ..., query: str = ..., headers: Mapping[str, str] = ..., body: bytes | None = ...) -> BotReceived: ...
     def watch(self, account_id: str, on: bool, owner: str | None = ...) -> None:
         """Whether Microsoft is to tell what changes in the account's mailbox. Every account with `mail_sync` is watched when `notification_url` is set; this takes
         one out, or in again. Stores the wish and answers at once; the subscription is made or deleted in the background, and `health` tells by which way news
-        come. Errors: InvalidInput (`notification_url` is not set), NotFound; to watch it also NotConnected, NeedsReconnect, ConsentMissing, Forbidden (it is no person's)."""
+        come. Errors: InvalidInput (`notification_url` is not set), NotFound; to watch it also NotConnected, NeedsReconnect, ConsentMissing, Forbidden (an account without
+        a mailbox, or a shared mailbox that a person opens)."""
     def request(self, account_id: str, request: _RawRequest, owner: str | None = ...) -> BlockingRawResponse:
         """Any endpoint of Graph, v1.0 or beta, with the account's token, under its limits. A GET or HEAD is repeated after an outage or a lost answer; anything else only
         with `repeat`, and never by itself when it may have been done. 429 and 503 with a Retry-After are waited for as long as `max_wait_ms` allows. What Graph answers
         is handed out as it came, refusals (4xx) and redirects included: none is followed, since the token is for Graph alone; the address in `location` is yours to
         fetch, without one. A cancelled call is not sent; one that was under way may have been done.
         Errors: InvalidInput and LimitExceeded (before anything is sent), LinkRejected (an address that is not this cloud's Graph; nothing was sent), NotFound (of
-        another owner), NotConnected, NeedsReconnect (a renewed token is refused as well), ConsentMissing, Forbidden (the registration), Throttled, Network (nothing was
+        another owner), NotConnected, NeedsReconnect (a renewed token is refused as well), ConsentMissing, Forbidden (the registration, or `/me` of an organisation: nothing was sent), Throttled, Network (nothing was
         sent), OutcomeUnknown (it may have been done), Upstream (asked as often as sensible), StoreBusy.
         Source: Graph, use the API."""
     def batch(self, account_id: str, requests: _RawRequest | Sequence[_RawRequest], owner: str | None = ...) -> list[RawOutcome]:
@@ -4334,6 +5379,11 @@ class _LogPump:
 
 def generate_root_key() -> bytes:
     """32 fresh random bytes for `RootKey.raw`. Keep them where you keep your other secrets: without them nothing in the store can be read."""
+
+def invoke_response(name: str, answer: _BotAnswer) -> HttpResponse:
+    """The HTTP answer to a `BotInvoke` of this name. Touches nothing. Errors: InvalidInput (the answer does not belong to that name, the card is no Adaptive Card that
+    Teams shows, the text is empty, the JSON is none, the status is not 400 to 599), LimitExceeded (100 KB).
+    Source: Adaptive Cards, Universal Action Model, response format."""
 
 def logs(level: _LogLevel) -> LogStream:
     """What the engines of this process log from now on, at this level and above. Never holds secrets, addresses or subjects.

@@ -121,10 +121,12 @@ impl Auth {
 
     async fn approved(&self, row: AccountRow, words: &str, patience: Duration, sign: Sign) -> Result<Account> {
         let row = match (row.kind, row.state) {
+            (AccountKind::Tenant, AccountState::Connected) => self.with_new_roles(row, sign).await,
             (_, AccountState::Connected) => row,
             (AccountKind::Tenant, _) => {
                 let row = self.connect_organisation(row, patience, sign).await?;
                 self.event_bus.publish(Event::AccountConnected { account_id: row.id.clone() });
+                self.publish_opened(&row.id, row.state).await;
                 row
             }
             // Whom this says nothing about is told nothing else: the problem of one that needs a new sign-in anyway stays.
@@ -135,6 +137,17 @@ impl Auth {
             (_, AccountState::NeedsReconnect | AccountState::Misconfigured | AccountState::Disconnected) => row,
         };
         self.describe(&row).await
+    }
+
+    /// What was approved beside the permissions there were is in no token of before, and would count only once that one ends. Without a new one nothing is lost.
+    async fn with_new_roles(&self, row: AccountRow, sign: Sign) -> AccountRow {
+        match self.connect_organisation(row.clone(), Duration::ZERO, sign).await {
+            Ok(newer) => newer,
+            Err(error) => {
+                tracing::warn!(target: "tidings::auth", account = row.id, kind = ?error.kind(), "the organisation's token could not be renewed after an approval");
+                row
+            }
+        }
     }
 
     async fn not_approved(&self, row: &AccountRow, refusal: Refusal) -> Error {
@@ -243,6 +256,6 @@ impl Auth {
         };
         // What is carried over may be sealed with a key that is being replaced.
         opened.content.again(profile_place(id, row.profile_version), &mut row.profile)?;
-        self.store.connect_account(NewConnection { attempt: None, account: &row, token: Some(&token), keys: &keys, replaces: None }, now).await
+        self.store.connect_account(NewConnection { attempt: None, account: &row, token: Some(&token), keys: &keys, replaces: None, endpoint: None }, now).await
     }
 }

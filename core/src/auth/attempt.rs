@@ -6,7 +6,7 @@ use crate::clock::from_ms;
 use crate::config::DEFAULT_APP;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
-use crate::model::{Feature, SignIn};
+use crate::model::{Feature, SignIn, SubscriberLink};
 use crate::random;
 use crate::seal::AadContext;
 use crate::store::{Consumed, NewAttempt};
@@ -65,6 +65,10 @@ pub(super) struct Attempt {
     pub login_hint: Option<String>,
     #[serde(default)]
     pub context: Option<String>,
+    /// The endpoint that is made for the person.
+    #[zeroize(skip)]
+    #[serde(default)]
+    pub endpoint: Option<SubscriberLink>,
     /// What it is found by. Empty until it is stored.
     #[serde(skip)]
     pub hash: Vec<u8>,
@@ -91,6 +95,7 @@ impl Attempt {
             extra_scopes: Vec::new(),
             login_hint: None,
             context: None,
+            endpoint: None,
             hash: Vec::new(),
         })
     }

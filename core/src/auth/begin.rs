@@ -4,14 +4,23 @@ use super::attempt::{Aim, Attempt};
 use super::check::{check_context, check_extra, check_features, check_hint, check_owner, check_redirect, refuse_personal};
 use super::token::Ask;
 use super::{Auth, scopes};
+use crate::endpoints::{check_context as check_endpoint_context, check_subscriber};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountKind, AccountState, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest, is_mail_address};
+use crate::model::{AccountKind, AccountState, ConnectRequest, Feature, LinkRequest, SignIn, SubscriberLink, TenantRequest, is_mail_address};
 use crate::pipeline::LoopbackReceiver;
 use crate::random;
 use crate::store::AccountRow;
 use std::collections::BTreeSet;
 use url::Url;
 use zeroize::Zeroizing;
+
+/// For whom an endpoint is made, checked.
+fn link_of(link: SubscriberLink, owner: &str) -> Result<SubscriberLink> {
+    let subscriber = if link.subscriber.is_empty() { owner.to_owned() } else { link.subscriber };
+    check_subscriber(&subscriber)?;
+    link.context.as_deref().map_or(Ok(()), check_endpoint_context)?;
+    Ok(SubscriberLink { subscriber, ..link })
+}
 
 /// What tells who somebody is, and nothing more.
 const IDENTITY: &[&str] = &["openid", "profile"];
@@ -74,6 +83,10 @@ impl Auth {
         refuse_personal(attempt.tenant(app), "it cannot connect one")?;
         attempt.scopes = IDENTITY.iter().map(|s| (*s).to_owned()).collect();
         attempt.context = request.context;
+        attempt.endpoint = request.endpoint.map(|link| link_of(link, &attempt.owner)).transpose()?;
+        if attempt.endpoint.as_ref().is_some_and(|link| !link.account_id.is_empty()) {
+            return Err(Error::invalid("endpoint.account_id is that of the organisation that is connected here. Leave it empty."));
+        }
         self.start(attempt, None).await
     }
 
@@ -89,6 +102,15 @@ impl Auth {
         attempt.scopes = self.link_scopes();
         attempt.login_hint = request.login_hint.filter(|hint| !hint.is_empty());
         attempt.context = request.context;
+        if let Some(link) = request.endpoint {
+            let link = link_of(link, &attempt.owner)?;
+            let organisation = self.organisation_of(&link.account_id).await?;
+            if attempt.authority.is_empty() {
+                // Its page asks for people of this organisation alone.
+                attempt.authority = organisation.tenant_id;
+            }
+            attempt.endpoint = Some(link);
+        }
         self.start(attempt, None).await
     }
 

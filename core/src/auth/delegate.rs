@@ -1,5 +1,5 @@
-//! Shared mailboxes: whose token opens one, whether an account may have one, and what is kept of it. Nobody signs in to a shared mailbox, so its account has
-//! no token; its address is the only name it has at Microsoft that is known for certain.
+//! Shared mailboxes, and mailboxes of an organisation: whose token opens one, whether an account may have one, and what is kept of it. Nobody signs in to one,
+//! so its account has no token; its address is the only name it has at Microsoft that is known for certain.
 
 use super::keep::new_id;
 use super::{Auth, Profile, profile_place, scopes};
@@ -92,14 +92,16 @@ impl Auth {
     }
 
     /// That this account may open shared mailboxes at all, and that this is not its own. Touches no network. Errors: InvalidInput (a personal account, a shared
-    /// mailbox, its own address), Forbidden (an account without a person), ConsentMissing.
+    /// mailbox, its own address), Forbidden (an account that only tells who somebody is), ConsentMissing.
     pub async fn check_delegate(&self, row: &AccountRow, address: &str) -> Result<()> {
         let refuse = |error: Error| Err(error.on_account(&row.id));
         match row.kind {
             AccountKind::Person => {}
             AccountKind::SharedMailbox => return refuse(Error::invalid("This account is a shared mailbox itself. Name the account of a person who may open the other one.")),
-            AccountKind::Tenant | AccountKind::Link => {
-                let reason = "A shared mailbox is opened through the account of a person who may open it, and this account has none. Use connect for that person.";
+            // Its own token reaches any mailbox of the organisation, unless Exchange forbids it, which only a try tells.
+            AccountKind::Tenant => return Ok(()),
+            AccountKind::Link => {
+                let reason = "A shared mailbox is opened through the account of a person who may open it, or of the organisation. Use connect for that person, or connect_tenant.";
                 return refuse(Error::new(ErrorKind::Forbidden, reason).with_remedy(Remedy::Developer));
             }
         }
@@ -176,9 +178,10 @@ impl Auth {
             generation: known.as_ref().map_or(1, |row| row.generation + 1),
             claims_version: known.as_ref().map_or(0, |row| row.claims_version),
             delegate: Some(delegate.id.clone()),
+            delegate_kind: Some(delegate.kind),
             ..AccountRow::new(&id, delegate.owner.clone(), opened.content.seal(profile_place(&id, profile_version), &plain)?, now)
         };
-        Ok((self.store.connect_account(NewConnection { attempt: None, account: &row, token: None, keys: &keys, replaces: None }, now).await?, true))
+        Ok((self.store.connect_account(NewConnection { attempt: None, account: &row, token: None, keys: &keys, replaces: None, endpoint: None }, now).await?, true))
     }
 
     /// Writes an address anew that cannot be read any more.

@@ -6,10 +6,12 @@ use super::token::{Grant, StoredToken};
 use super::{Auth, Profile, profile_place, scopes, token_place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
-use crate::model::{Account, AccountKind, AccountState, Event, Feature};
+use crate::endpoints::{Wanted, new_row};
+use crate::model::{Account, AccountKind, AccountState, EndpointTarget, Event, Feature, SubscriberLink};
 use crate::random;
-use crate::store::{AccountQuery, AccountRow, Approver, KeyPurpose, Lease, LeaseRequest, NewConnection, TokenRow};
+use crate::store::{AccountQuery, AccountRow, Approver, EndpointRow, KeyPurpose, Lease, LeaseRequest, NewConnection, TokenRow};
 use crate::trust::Identity;
+use crate::vault::DataKey;
 use std::collections::BTreeSet;
 
 const CONNECT_LEASE_MS: i64 = 30_000;
@@ -88,10 +90,19 @@ impl Auth {
             AccountKind::SharedMailbox => return Err(Error::new(ErrorKind::Conflict, "This account is a shared mailbox, to which nobody signs in. Nothing was stored.")),
         };
         let holder = self.store.accounts(AccountQuery::Person { owner: &wish.owner, tenant_id: &identity.tenant_id, user_id: &user_id }).await?.pop();
+        if let Some(link) = &wish.endpoint
+            && kind == AccountKind::Link
+            && self.organisation_of(&link.account_id).await?.tenant_id != identity.tenant_id
+        {
+            return Err(Error::new(ErrorKind::Forbidden, "Who signed in belongs to another organisation than the one whose bot is to write to them. Nothing was stored."));
+        }
         if kind == AccountKind::Tenant
             && let Some(row) = holder.as_ref().filter(|row| row.state == AccountState::Connected)
         {
-            // It has its tokens; that somebody proves the organisation once more changes nothing.
+            // It has its tokens; that somebody proves the organisation once more changes nothing of it.
+            if let Some(endpoint) = self.endpoint_of(wish, &row.id, &identity.user_id, None, now).await? {
+                self.store.add_endpoint(&endpoint).await?;
+            }
             return Ok(Kept { row: row.clone(), replaced: None });
         }
         let (known, replaced) = match (named, holder) {
@@ -165,8 +176,33 @@ impl Auth {
             ..AccountRow::new(id, wish.owner.clone(), sealed, now)
         };
         let row = if waits { AccountRow { scopes: Vec::new(), ..row } } else { row };
-        let row = self.store.connect_account(NewConnection { attempt: Some(&wish.hash), account: &row, token: token.as_ref(), keys: &keys, replaces: replaced.as_deref() }, now).await?;
+        let endpoint = match kind {
+            AccountKind::Tenant => self.endpoint_of(wish, &row.id, &identity.user_id, Some(&opened.content), now).await?,
+            AccountKind::Link => self.endpoint_of(wish, wish.endpoint.as_ref().map_or("", |link| &link.account_id), &identity.user_id, None, now).await?,
+            AccountKind::Person | AccountKind::SharedMailbox => None,
+        };
+        let row = self.store.connect_account(NewConnection { attempt: Some(&wish.hash), account: &row, token: token.as_ref(), keys: &keys, replaces: replaced.as_deref(), endpoint: endpoint.as_ref() }, now).await?;
         Ok(Kept { row, replaced })
+    }
+
+    /// An organisation through whose bot people can be told something. Errors: NotFound, Forbidden (another kind of account).
+    pub(super) async fn organisation_of(&self, account_id: &str) -> Result<AccountRow> {
+        let row = self.store.account(account_id).await?.filter(|row| row.state != AccountState::Disconnected);
+        let row = row.ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no connected organisation with the account_id of the endpoint. Pass the id that connect_tenant led to."))?;
+        if row.kind == AccountKind::Tenant { Ok(row) } else { Err(Error::new(ErrorKind::Forbidden, "The endpoint of a person goes through the bot of an organisation, and this account is none. Pass the id that connect_tenant led to.").on_account(account_id)) }
+    }
+
+    /// The endpoint that was asked for with this sign-in, of the person who signed in. `key`: the content key, if it is in hand.
+    async fn endpoint_of(&self, wish: &Wish, account_id: &str, user_id: &str, key: Option<&DataKey>, now: i64) -> Result<Option<EndpointRow>> {
+        let Some(link) = &wish.endpoint else { return Ok(None) };
+        let read = match key {
+            Some(_) => None,
+            None => Some(self.vault.content(account_id).await?),
+        };
+        let Some(key) = key.or(read.as_ref()) else { return Ok(None) };
+        let target = EndpointTarget::TeamsUser { user: user_id.to_owned() };
+        let wanted = Wanted { subscriber: &link.subscriber, context: link.context.as_deref(), account_id, target: &target };
+        new_row(&self.vault, key, &wanted, now).map(Some)
     }
 
     /// A new sign-in never puts another mailbox in an account's place. The two names are all an error ever says of people.
@@ -192,6 +228,7 @@ pub(super) struct Wish {
     pub extra_scopes: Vec<String>,
     pub login_hint: Option<String>,
     pub context: Option<String>,
+    pub endpoint: Option<SubscriberLink>,
     pub hash: Vec<u8>,
 }
 
@@ -207,6 +244,7 @@ impl Wish {
             extra_scopes: attempt.extra_scopes.clone(),
             login_hint: attempt.login_hint.clone(),
             context: attempt.context.clone(),
+            endpoint: attempt.endpoint.clone(),
             hash: attempt.hash.clone(),
         }
     }

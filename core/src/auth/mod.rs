@@ -8,6 +8,7 @@ mod approver;
 mod assertion;
 mod attempt;
 mod begin;
+mod bot;
 mod callback;
 mod check;
 mod delegate;
@@ -18,6 +19,7 @@ mod keep;
 mod permissions;
 mod reach;
 mod refresh;
+mod roles;
 mod scopes;
 mod sender;
 mod sheet;
@@ -31,8 +33,9 @@ mod waiting;
 pub mod fuzzing;
 
 pub use device::DeviceAttempt;
+pub use roles::beside_mail as features_beside_mail;
 pub use scopes::name as feature_name;
-pub use shown::{allows, has_scope};
+pub use shown::{allows, has_scope, lacking_of_mailbox};
 
 use crate::clock::{Clock, to_ms};
 use crate::config::{App, Config, DEFAULT_APP, Endpoints};
@@ -57,6 +60,16 @@ pub struct AuthConfig {
     /// The configuration's own first.
     pub apps: Vec<App>,
     pub sign_in_seconds: u32,
+    /// The application that is a bot, and where it asks for its tokens.
+    pub bot: Option<BotConfig>,
+}
+
+/// A bot, as far as its tokens go.
+#[derive(Clone)]
+pub struct BotConfig {
+    pub app: String,
+    pub tenant: String,
+    pub scope: &'static str,
 }
 
 impl AuthConfig {
@@ -69,7 +82,9 @@ impl AuthConfig {
             tenant: config.tenant.clone(),
         };
         let apps = std::iter::once(own).chain(config.apps.iter().cloned()).collect();
-        Self { endpoints: endpoints.clone(), apps, sign_in_seconds: config.sign_in_seconds }
+        let tenant = || config.bot_tenant.clone().unwrap_or_else(|| endpoints.bots.tenant.to_owned());
+        let bot = config.bot_app.clone().map(|app| BotConfig { app, tenant: tenant(), scope: endpoints.bots.scope });
+        Self { endpoints: endpoints.clone(), apps, sign_in_seconds: config.sign_in_seconds, bot }
     }
 }
 
@@ -91,6 +106,7 @@ pub struct Auth {
     event_bus: EventBus,
     config: AuthConfig,
     token_cache: refresh::TokenCache,
+    bot_token: bot::BotTokens,
     /// For tasks that outlive their caller.
     me: Weak<Auth>,
 }
@@ -108,7 +124,7 @@ impl Auth {
             Application { name: app.name.clone(), tenant: app.tenant.to_ascii_lowercase(), entra }
         };
         let apps = config.apps.iter().map(application).collect();
-        Arc::new_cyclic(|me| Self { store, vault, pipeline, trust, apps, clock, event_bus, config, token_cache: refresh::TokenCache::default(), me: me.clone() })
+        Arc::new_cyclic(|me| Self { store, vault, pipeline, trust, apps, clock, event_bus, config, token_cache: refresh::TokenCache::default(), bot_token: bot::BotTokens::default(), me: me.clone() })
     }
 
     pub async fn accounts(&self, filter: AccountFilter) -> Result<AccountPage> {
@@ -133,6 +149,11 @@ impl Auth {
             items.push(self.describe(row).await?);
         }
         Ok(AccountPage { items, next })
+    }
+
+    /// Of the configuration's own application.
+    pub fn client_id(&self) -> &str {
+        self.config.apps.first().map_or("", |app| app.client_id.as_str())
     }
 
     /// Settles what time alone has changed about an owner's accounts, or everybody's.

@@ -1,6 +1,6 @@
 //! Permissions in plain words: what each is, why it is asked for, and what is left alone.
 
-use super::{Auth, reach, scopes};
+use super::{Auth, reach, roles, scopes};
 use crate::error::{Error, Result};
 use crate::model::{AccountKind, Feature, Permission, PermissionList, PermissionQuery};
 use std::collections::BTreeSet;
@@ -16,7 +16,8 @@ impl Auth {
         let Some(account_id) = query.account_id else {
             return Ok(explain(&in_order(features), &query.extra_scopes, None));
         };
-        let account = self.account(&account_id).await?;
+        let row = self.row(&account_id).await?;
+        let account = self.describe(&row).await?;
         features.extend(&account.features);
         let mut granted = account.scopes;
         // Microsoft's answers do not list it; that access lasts shows it.
@@ -26,9 +27,10 @@ impl Auth {
         let features = in_order(features);
         Ok(match account.kind {
             AccountKind::Person => explain(&features, &query.extra_scopes, Some(&granted)),
+            AccountKind::SharedMailbox if row.is_app_only() => organisation(&features, &shorts(&query.extra_scopes), &granted),
             AccountKind::SharedMailbox => explain(&[Feature::SharedMailboxes], &query.extra_scopes, Some(&granted)),
             AccountKind::Link => list(shorts(&query.extra_scopes), &features, Some(&granted)),
-            AccountKind::Tenant => organisation(shorts(&query.extra_scopes), &granted),
+            AccountKind::Tenant => organisation(&features, &shorts(&query.extra_scopes), &granted),
         })
     }
 }
@@ -39,10 +41,14 @@ pub fn explain(features: &[Feature], extra: &[String], granted: Option<&[String]
 }
 
 /// Permissions of the application itself: they reach everybody in the organisation, and only an administrator grants them.
-fn organisation(asked: Vec<String>, granted: &[String]) -> PermissionList {
-    let mut list = list(asked, &[], Some(granted));
+fn organisation(features: &[Feature], extra: &[String], granted: &[String]) -> PermissionList {
+    let mut list = list(roles::asked(features, extra), &[], Some(granted));
     for item in &mut list.items {
-        item.title = format!("Microsoft's permission {}, for everybody in the organisation", item.name);
+        match roles::words(&item.name) {
+            Some((title, reason)) => (item.title, item.reason) = (title.to_owned(), reason.to_owned()),
+            None => item.title = format!("Microsoft's permission {}, for everybody in the organisation", item.name),
+        }
+        item.features = features.iter().copied().filter(|feature| roles::needs(*feature).contains(&item.name.as_str())).collect();
         item.needs_admin = true;
     }
     list.not_accessed.retain(|sentence| !sentence.starts_with("Mailboxes of other people"));
@@ -186,6 +192,11 @@ const KNOWN: &[(&str, &str)] = &[
     ("Calendars.ReadWrite", "Read and change your calendar"),
     ("Files.Read", "Read your files"),
     ("Files.ReadWrite", "Read and change your files"),
+    ("AppCatalog.Read.All", "See the organisation's catalogue of Teams apps"),
+    ("TeamsAppInstallation.ReadWriteSelfForTeam", "Install this application in your teams"),
+    ("TeamsAppInstallation.ReadWriteSelfForUser", "Install this application in Teams for you"),
+    ("TeamsAppInstallation.ReadWriteForTeam", "Install applications in your teams"),
+    ("TeamsAppInstallation.ReadWriteForUser", "Install applications in Teams for you"),
     ("Tasks.Read", "Read your tasks"),
     ("Tasks.ReadWrite", "Read and change your tasks"),
 ];

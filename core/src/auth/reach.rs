@@ -88,6 +88,9 @@ fn of(name: &str) -> Vec<Can> {
         "openid" | "profile" | "email" | "offline_access" => vec![],
         // About people and settings, not about what they write.
         "user" | "people" | "directory" | "presence" | "mailboxsettings" | "organization" | "place" | "groupmember" | "orgcontact" | "contactfolder" => vec![],
+        // What apps are there and where; those that consent in others' name may give any access.
+        "appcatalog" => vec![],
+        "teamsappinstallation" if !rest.contains("consent") => vec![],
         "mail" => {
             let mut can = if rest.starts_with("send") { vec![SendMail] } else { both(ReadMail, ChangeMail) };
             can.extend(shared.then_some(OpenSharedMailboxes));

@@ -47,6 +47,11 @@ impl TokenSource for Auth {
         })
     }
 
+    fn bot_token(&self, _account_id: String, stale: Option<AccessToken>) -> BoxFuture<'static, Result<AccessToken>> {
+        let me = self.me.upgrade();
+        Box::pin(async move { me.ok_or_else(crate::runtime::closed)?.give_bot_token(stale).await })
+    }
+
     fn mailbox(&self, account_id: &str) -> BoxFuture<'static, Arc<Mailbox>> {
         if let Some(mailbox) = self.token_cache.table().mailboxes.get(account_id) {
             return Box::pin(std::future::ready(mailbox.clone()));

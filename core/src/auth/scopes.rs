@@ -34,12 +34,27 @@ fn holders(scope: &str) -> &'static [&'static str] {
         "Channel.ReadBasic.All" => &["ChannelSettings.Read.All", "ChannelSettings.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All"],
         "ChannelMessage.Send" => &["Group.ReadWrite.All"],
         "People.Read" => &["People.Read.All"],
+        "Mail.Read" => &["Mail.ReadWrite"],
         "Contacts.Read" => &["Contacts.ReadWrite"],
         "Calendars.Read" => &["Calendars.ReadWrite"],
         "Chat.ReadBasic" => &["Chat.Read", "Chat.ReadWrite"],
         "Chat.Read" => &["Chat.ReadWrite"],
         "Files.ReadWrite" => &["Files.ReadWrite.All", "Sites.ReadWrite.All"],
         "Files.ReadWrite.All" => &["Sites.ReadWrite.All"],
+        "AppCatalog.Read.All" => &["AppCatalog.ReadWrite.All", "AppCatalog.Submit"],
+        "User.Read.All" => &["User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+        "TeamsAppInstallation.ReadWriteSelfForTeam" => {
+            &["TeamsAppInstallation.ReadWriteForTeam", "TeamsAppInstallation.ReadWriteSelectedForTeam", "TeamsAppInstallation.ReadWriteAndConsentSelfForTeam", "TeamsAppInstallation.ReadWriteAndConsentForTeam"]
+        }
+        "TeamsAppInstallation.ReadWriteSelfForTeam.All" => {
+            &["TeamsAppInstallation.ReadWriteForTeam.All", "TeamsAppInstallation.ReadWriteSelectedForTeam.All", "TeamsAppInstallation.ReadWriteAndConsentSelfForTeam.All", "TeamsAppInstallation.ReadWriteAndConsentForTeam.All"]
+        }
+        "TeamsAppInstallation.ReadWriteSelfForUser" => {
+            &["TeamsAppInstallation.ReadWriteForUser", "TeamsAppInstallation.ReadWriteSelectedForUser", "TeamsAppInstallation.ReadWriteAndConsentSelfForUser", "TeamsAppInstallation.ReadWriteAndConsentForUser"]
+        }
+        "TeamsAppInstallation.ReadWriteSelfForUser.All" => {
+            &["TeamsAppInstallation.ReadWriteForUser.All", "TeamsAppInstallation.ReadWriteSelectedForUser.All", "TeamsAppInstallation.ReadWriteAndConsentSelfForUser.All", "TeamsAppInstallation.ReadWriteAndConsentForUser.All"]
+        }
         _ => &[],
     }
 }

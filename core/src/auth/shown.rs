@@ -1,6 +1,6 @@
 //! An account as hosts see it, and what time alone changes about it.
 
-use super::{Auth, Profile, claims_place, profile_place, scopes};
+use super::{Auth, Profile, claims_place, profile_place, roles, scopes};
 use crate::clock::from_ms;
 use crate::error::{ErrorKind, Result};
 use crate::model::{Account, AccountKind, AccountState, Event, Feature};
@@ -21,9 +21,14 @@ pub fn allows(row: &AccountRow, feature: Feature) -> bool {
 
 fn is_granted(row: &AccountRow, feature: Feature) -> bool {
     match row.kind {
-        AccountKind::SharedMailbox => scopes::lacking_of_shared(feature, &row.scopes).is_some_and(|lacking| lacking.is_empty()),
+        AccountKind::SharedMailbox => lacking_of_mailbox(row, feature).is_some_and(|lacking| lacking.is_empty()),
         AccountKind::Person | AccountKind::Tenant | AccountKind::Link => scopes::works(feature, &row.scopes, row.tenant()),
     }
+}
+
+/// What a mailbox needs for a feature and its delegate was not granted. None: mailboxes do not have it.
+pub fn lacking_of_mailbox(row: &AccountRow, feature: Feature) -> Option<Vec<&'static str>> {
+    if row.is_app_only() { roles::lacking_of_mailbox(feature, &row.scopes) } else { scopes::lacking_of_shared(feature, &row.scopes) }
 }
 
 /// It was granted, by itself or within a larger permission.
@@ -166,13 +171,20 @@ fn warnings(row: &AccountRow) -> Vec<String> {
 }
 
 fn warnings_of_shared(row: &AccountRow) -> Vec<String> {
-    let lacking = |feature: &Feature| scopes::lacking_of_shared(*feature, &row.scopes).filter(|lacking| !lacking.is_empty()).map(|lacking| (*feature, lacking));
+    let lacking = |feature: &Feature| lacking_of_mailbox(row, *feature).filter(|lacking| !lacking.is_empty()).map(|lacking| (*feature, lacking.join(", ")));
+    let delegate = row.delegate.as_deref().unwrap_or_default();
     let mut said: Vec<String> = row.features.iter().filter_map(lacking).map(|(feature, lacking)| {
-        let (delegate, name) = (row.delegate.as_deref().unwrap_or_default(), scopes::name(feature));
-        format!("The feature {name} does not work: {} was not granted to the account it is opened through ({delegate}). Add the feature shared_mailboxes there (add_features).", lacking.join(", "))
+        let name = scopes::name(feature);
+        match row.is_app_only() {
+            true => format!("The feature {name} does not work: the application was not granted {lacking} as a permission of its own. Add it in Entra and have an administrator approve it (approval of the organisation's account {delegate})."),
+            false => format!("The feature {name} does not work: {lacking} was not granted to the account it is opened through ({delegate}). Add the feature shared_mailboxes there (add_features)."),
+        }
     }).collect();
     if !row.features.contains(&Feature::MailSend) {
-        said.push("Nothing can be sent from it: Exchange lets the account it is opened through read it, but write nothing in it. Ask an administrator for Full Access and Send As, then add it again (add_shared_mailbox).".to_owned());
+        said.push(match row.is_app_only() {
+            true => "Nothing can be sent from it or changed in it: the application may read it, but write nothing in it. It needs Mail.ReadWrite and Mail.Send as permissions of its own, and no policy of Exchange in the way; then add it again (add_shared_mailbox).".to_owned(),
+            false => "Nothing can be sent from it: Exchange lets the account it is opened through read it, but write nothing in it. Ask an administrator for Full Access and Send As, then add it again (add_shared_mailbox).".to_owned(),
+        });
     }
     said
 }

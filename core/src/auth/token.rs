@@ -258,10 +258,19 @@ impl Entra {
 
     /// A token of the application itself, for an organisation whose administrator has approved it. `tenant`: its id.
     pub async fn app_only(&self, tenant: &str, account_id: &str, claims: Option<&str>) -> Result<Grant, Denied> {
-        let wire = Wire::new(self, tenant, Safety::Repeatable, Some(account_id));
+        self.client_credentials(tenant, &format!("{}.default", self.graph_prefix), Some(account_id), claims).await
+    }
+
+    /// A token of the application itself for another service than Graph. `tenant`: where it is asked.
+    pub async fn bot(&self, tenant: &str, scope: &str) -> Result<Grant, Denied> {
+        self.client_credentials(tenant, scope, None, None).await
+    }
+
+    async fn client_credentials(&self, tenant: &str, scope: &str, account_id: Option<&str>, claims: Option<&str>) -> Result<Grant, Denied> {
+        let wire = Wire::new(self, tenant, Safety::Repeatable, account_id);
         let call = wire.call();
         let client = self.client(tenant);
-        let mut request = client.exchange_client_credentials().add_scope(oauth2::Scope::new(format!("{}.default", self.graph_prefix)));
+        let mut request = client.exchange_client_credentials().add_scope(oauth2::Scope::new(scope.to_owned()));
         if let Some(claims) = claims {
             request = request.add_extra_param("claims", claims.to_owned());
         }

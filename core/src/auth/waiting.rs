@@ -92,7 +92,7 @@ impl Auth {
             generation: earlier.map_or(1, |row| row.generation + 1),
             ..AccountRow::new(id.clone(), wish.owner.clone(), opened.content.seal(profile_place(&id, profile_version), &plain)?, now)
         };
-        self.store.connect_account(NewConnection { attempt: Some(&wish.hash), account: &row, token: None, keys: &keys, replaces: None }, now).await?;
+        self.store.connect_account(NewConnection { attempt: Some(&wish.hash), account: &row, token: None, keys: &keys, replaces: None, endpoint: None }, now).await?;
         Ok((Some(id), true))
     }
 

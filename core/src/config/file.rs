@@ -43,6 +43,10 @@ const KEYS: &[&str] = &[
     "calendar_days_after",
     "encrypted_notifications",
     "attachment_cache_mb",
+    "bot_app",
+    "bot_tenant",
+    "bot_service_url",
+    "bot_external_id",
 ];
 const APP_KEYS: &[&str] = &["client_id", "client_secret", "certificate", "tenant"];
 const CERTIFICATE_KEYS: &[&str] = &["certificate", "private_key", "certificate_file", "private_key_file"];
@@ -172,6 +176,11 @@ fn settings(top: &mut Section<'_, '_>, folder: &Path, keys: &mut Vec<String>) ->
     }
     if let Some(megabytes) = top.number("attachment_cache_mb")? {
         config.attachment_cache_mb = megabytes;
+    }
+    for (name, setting) in [("bot_app", &mut config.bot_app), ("bot_tenant", &mut config.bot_tenant), ("bot_service_url", &mut config.bot_service_url), ("bot_external_id", &mut config.bot_external_id)] {
+        if let Some(text) = top.text(name)? {
+            *setting = Some(text.to_string());
+        }
     }
     if let Some(hosts) = top.texts("workflow_hosts")? {
         config.workflow_hosts = hosts;

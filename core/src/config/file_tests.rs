@@ -49,6 +49,10 @@ fn every_field_is_read_by_its_name() {
         calendar_days_after = 90
         encrypted_notifications = true
         attachment_cache_mb = 200
+        bot_app = "default"
+        bot_tenant = "contoso.com"
+        bot_service_url = "https://smba.trafficmanager.net/emea"
+        bot_external_id = "4f2b6f0a-0000-4000-8000-000000000003"
         allow_tls12 = true
         proxy = "http://${{HOST}}:8080"
         ca_certificates = "pem"
@@ -76,6 +80,7 @@ fn every_field_is_read_by_its_name() {
     assert_eq!((config.calendar_days_before, config.calendar_days_after), (7, 90));
     assert!(config.encrypted_notifications);
     assert_eq!(config.attachment_cache_mb, 200);
+    assert_eq!([config.bot_app.as_deref(), config.bot_tenant.as_deref(), config.bot_service_url.as_deref(), config.bot_external_id.as_deref()], [Some("default"), Some("contoso.com"), Some("https://smba.trafficmanager.net/emea"), Some("4f2b6f0a-0000-4000-8000-000000000003")]);
     config.client_secret.unwrap().expose(|secret| assert_eq!(secret, "s3cret-canary"));
     let [plain, sales] = config.apps.as_slice() else { panic!() };
     assert_eq!((plain.name.as_str(), plain.tenant.as_str(), plain.client_secret.is_none()), ("plain", "common", true));

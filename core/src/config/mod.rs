@@ -1,5 +1,6 @@
 //! What a host sets, and what follows from it: endpoints per cloud, limits.
 
+mod bots;
 mod file;
 mod folders;
 mod notifications;
@@ -9,6 +10,7 @@ mod printed;
 mod section;
 mod workflow_hosts;
 
+pub(crate) use bots::BotPlaces;
 pub(crate) use folders::{ALL_FOLDERS, check_folders};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -136,6 +138,18 @@ pub struct Config {
     /// How many megabytes of attachments are kept on disk, sealed, for whoever reads them again; 0: none. Those that were read least recently go first. It is the same in all processes of a
     /// store, up to 1,000,000.
     pub attachment_cache_mb: u32,
+    /// The application that is a bot in Teams: `default`, or the name of one of `apps`. It needs a client secret or a certificate; none: there is no bot.
+    pub bot_app: Option<String>,
+    /// Where the bot asks for its tokens: the tenant id of its own organisation if its registration is for one organisation only, as those made since August 2025
+    /// are. None: where bots of several organisations ask (`botframework.com`).
+    pub bot_tenant: Option<String>,
+    /// Address of the Bot Connector for somebody whom the bot was never told of, as in `https://smba.infra.gcc.teams.microsoft.com/gcc`. None: that of the cloud.
+    pub bot_service_url: Option<String>,
+    /// Id of the bot's app in the organisations' catalogues, as `app_id` of its package: where a message of the bot is to go and the app is missing, it is then installed
+    /// first, once, if the account of the organisation may: for a person, in a group chat, or in the team that `team_id` of the draft names (`AppCatalog.Read.All`;
+    /// `TeamsAppInstallation.ReadWriteSelfForUser.All`, `…ForChat.All`, `…ForTeam.All`; `User.ReadBasic.All` for people by address). Teams learns of it a little later: the message is
+    /// tried again for two minutes. None: nothing is installed.
+    pub bot_external_id: Option<String>,
 }
 
 impl Config {
@@ -170,6 +184,10 @@ impl Config {
             calendar_days_after: 365,
             encrypted_notifications: false,
             attachment_cache_mb: 0,
+            bot_app: None,
+            bot_tenant: None,
+            bot_service_url: None,
+            bot_external_id: None,
         }
     }
 
@@ -197,6 +215,9 @@ impl Config {
         }
         check_app("", &self.client_id, &self.tenant, (self.client_secret.as_deref(), self.certificate.as_deref()), &endpoints)?;
         self.check_apps(&endpoints)?;
+        bots::check(self)?;
+        self.bot_tenant.as_deref().map_or(Ok(()), |tenant| endpoints.check_tenant(tenant).map_err(|_| Error::invalid("bot_tenant must be a tenant id or a domain.")))?;
+        endpoints.bots = endpoints.bots.with(self.bot_service_url.as_deref(), endpoints.loopback)?;
         check_folders(&self.folders)?;
         if !(1..=1000).contains(&self.page_size) {
             return Err(Error::invalid("page_size must be from 1 to 1000."));
@@ -280,6 +301,8 @@ pub(crate) struct Endpoints {
     pub loopback: bool,
     /// Personal accounts exist in this cloud.
     pub personal: bool,
+    /// The Bot Connector.
+    pub bots: BotPlaces,
 }
 
 impl Endpoints {
@@ -300,7 +323,7 @@ impl Endpoints {
         graph.set_path(&path);
         let workflows = workflow_hosts::of_cloud(cloud).iter().map(|host| (*host).to_owned()).collect();
         let names = |hosts: &[&str]| hosts.iter().map(|host| (*host).to_owned()).collect();
-        Ok(Self { login, graph, uploads: names(uploads), file_uploads: names(file_uploads), workflows, loopback: login_loopback && graph_loopback, personal: matches!(cloud, Cloud::Public | Cloud::Custom { .. }) })
+        Ok(Self { login, graph, uploads: names(uploads), file_uploads: names(file_uploads), workflows, loopback: login_loopback && graph_loopback, personal: matches!(cloud, Cloud::Public | Cloud::Custom { .. }), bots: BotPlaces::of(cloud) })
     }
 
     /// Graph's beta, beside its version 1.0. None: the address of `graph` ends in no version, so nobody knows where the other one is.

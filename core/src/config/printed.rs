@@ -6,7 +6,7 @@ use std::fmt;
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { data_dir, client_id, cloud, client_secret, certificate, tenant, apps, content, on_copied_store, send_timeout_ms, sign_in_seconds, page_size, folders, allow_tls12, proxy, ca_certificates, max_tenant_requests, max_requests, keep_changes_days, keep_sends_days, workflow_hosts, mails_per_minute, recipients_per_day, notification_url, calendar_days_before, calendar_days_after, encrypted_notifications, attachment_cache_mb } = self;
+        let Self { data_dir, client_id, cloud, client_secret, certificate, tenant, apps, content, on_copied_store, send_timeout_ms, sign_in_seconds, page_size, folders, allow_tls12, proxy, ca_certificates, max_tenant_requests, max_requests, keep_changes_days, keep_sends_days, workflow_hosts, mails_per_minute, recipients_per_day, notification_url, calendar_days_before, calendar_days_after, encrypted_notifications, attachment_cache_mb, bot_app, bot_tenant, bot_service_url, bot_external_id } = self;
         f.debug_struct("Config")
             .field("data_dir", &shown(data_dir))
             .field("client_id", &shown(client_id))
@@ -37,6 +37,10 @@ impl fmt::Debug for Config {
             .field("calendar_days_after", calendar_days_after)
             .field("encrypted_notifications", encrypted_notifications)
             .field("attachment_cache_mb", attachment_cache_mb)
+            .field("bot_app", bot_app)
+            .field("bot_tenant", bot_tenant)
+            .field("bot_service_url", bot_service_url)
+            .field("bot_external_id", bot_external_id)
             .field("workflow_hosts", &workflow_hosts.iter().map(|host| shown(host)).collect::<Vec<_>>())
             .finish()
     }

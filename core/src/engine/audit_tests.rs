@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::config::Cloud;
+use crate::error::ErrorKind;
 use crate::seal::{AadContext, Sealed};
 use crate::store::{Applied, Cursor, FolderNews, FolderRow, NewMessage, PageBatch, SearchText, Shorthand, TokenRow, ONE_CHAIN, commits, tamper};
 use std::path::Path;

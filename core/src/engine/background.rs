@@ -1,7 +1,7 @@
 //! What the engine does by itself: mailboxes are looked at when they are due, in this process until it ends (`start`), or once (`run_once`). Processes on one
 //! store share the work: each mailbox is one process's at a time.
 
-use super::sync::Looks;
+use super::sync::{Looks, Synced};
 use super::{Engine, Inner};
 use crate::clock::{real_time, to_ms};
 use crate::error::{Error, ErrorKind, Result};
@@ -13,7 +13,7 @@ use crate::sync::polling::{SOONEST, Seen, after, after_failure};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 
 /// Mailboxes looked at at a time; what they ask of Microsoft has its own limits.
@@ -134,23 +134,24 @@ impl Inner {
 
     /// Looks at one mailbox, and plans the next look.
     async fn look(self: &Arc<Self>, poll: Poll, stop: Stop) -> Result<SyncReport> {
-        let outcome = tokio::select! {
-            outcome = Box::pin(self.sync_one(&poll.account_id, Looks::ByItself, stop)) => outcome,
+        let synced = tokio::select! {
+            outcome = Box::pin(self.sync_parts(&poll.account_id, Looks::ByItself, stop)) => outcome,
             () = hold_poll(self.store.clone(), self.clock.clone(), poll.clone()) => Err(Error::new(ErrorKind::StoreBusy, "Another process looks at this mailbox now.").on_account(&poll.account_id)),
         };
         let before = Duration::from_millis(u64::try_from(poll.pause_ms).unwrap_or_default());
-        let pause = match &outcome {
+        let pause = match synced.as_ref().and_then(Synced::foremost) {
             Ok(report) => {
                 let has_news = report.added + report.changed + report.moved + report.removed + report.contacts + report.events + report.chat_messages > 0;
                 let quota_used = self.pipeline.quota_used(&poll.account_id).await;
                 let pause = after(before, Seen { has_news, requests: report.pages.max(report.folders).saturating_add(2), quota_used });
                 if self.is_told_of(&poll.account_id).await { pause.max(TOLD_PAUSE) } else { pause }
             }
-            Err(error) => {
-                tracing::info!(target: "tidings::engine", account = poll.account_id, kind = ?error.kind(), "a mailbox could not be looked at");
-                after_failure(before, error)
-            }
+            Err(error) => after_failure(before, error),
         };
+        let outcome = synced.and_then(Synced::whole);
+        if let Err(error) = &outcome {
+            tracing::info!(target: "tidings::engine", account = poll.account_id, kind = ?error.kind(), "a mailbox could not be looked at, or not all of it");
+        }
         let pause_ms = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
         // Should this fail, it is due again once its lease is over.
         if let Err(error) = self.store.settle_poll(&poll, to_ms(self.clock.now()).saturating_add(pause_ms), pause_ms).await {
@@ -198,8 +199,8 @@ impl Looking {
                     },
                 }
             };
-            if let (Some((account_id, later)), Some(inner)) = (called, self.inner.upgrade()) {
-                self.call(&inner, account_id, later).await;
+            if let (Some((account_id, sent_at)), Some(inner)) = (called, self.inner.upgrade()) {
+                self.call(&inner, account_id, sent_at).await;
             }
         }
         while looks.join_next().await.is_some() {}
@@ -230,18 +231,18 @@ impl Looking {
         Ok(next.map_or(LOOK_AGAIN, |at| Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or_default().max(1))).min(LOOK_AGAIN))
     }
 
-    /// Something happened in this mailbox.
-    async fn call(&mut self, inner: &Inner, account_id: String, later: Duration) {
+    /// Something happened in this mailbox. Some: a mail was sent then, and Microsoft takes a while to show it; however late this process hears of it, it counts from then.
+    async fn call(&mut self, inner: &Inner, account_id: String, sent_at: Option<SystemTime>) {
         let now = inner.clock.elapsed();
         self.is_called.retain(|_, at| now.saturating_sub(*at) < SOONEST);
         // A campaign is one call.
-        if !later.is_zero() && self.is_called.contains_key(&account_id) {
+        if sent_at.is_some() && self.is_called.contains_key(&account_id) {
             return;
         }
-        if later.is_zero() {
+        if sent_at.is_none() {
             self.adopted_at = None;
         }
-        let at = to_ms(inner.clock.now()).saturating_add(i64::try_from(later.as_millis()).unwrap_or_default());
+        let at = to_ms(sent_at.map_or_else(|| inner.clock.now(), |sent_at| sent_at.checked_add(SOONEST).unwrap_or(sent_at)));
         if let Err(error) = inner.store.poll_by(&account_id, at).await {
             tracing::warn!(target: "tidings::engine", kind = ?error.kind(), "a look at a mailbox could not be planned");
         }
@@ -249,11 +250,11 @@ impl Looking {
     }
 }
 
-/// Which mailbox is to be looked at because of this, and how much later.
-fn call(event: Event) -> Option<(String, Duration)> {
+/// Which mailbox is to be looked at because of this, and since when a mail that was sent is on its way to it; None: at once.
+fn call(event: Event) -> Option<(String, Option<SystemTime>)> {
     match event {
-        Event::AccountConnected { account_id } | Event::AccountChanged { account_id, state: AccountState::Connected } => Some((account_id, Duration::ZERO)),
-        Event::SendChanged { receipt } if receipt.state == SendState::Sent && matches!(receipt.route, Route::Mail | Route::Reply | Route::Forward) => Some((receipt.account_id, SOONEST)),
+        Event::AccountConnected { account_id } | Event::AccountChanged { account_id, state: AccountState::Connected } => Some((account_id, None)),
+        Event::SendChanged { receipt } if receipt.state == SendState::Sent && matches!(receipt.route, Route::Mail | Route::Reply | Route::Forward) => Some((receipt.account_id, receipt.sent_at)),
         _ => None,
     }
 }

@@ -3,6 +3,7 @@
 
 use super::audit_tests::{clock, config, engine_of, fill, first_message};
 use super::*;
+use crate::error::ErrorKind;
 use crate::store::{CachePlace, tamper};
 use crate::sync::listed_in;
 use std::path::Path;

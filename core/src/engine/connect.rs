@@ -70,7 +70,7 @@ impl Engine {
         .await
     }
 
-    /// Looks whether the approval came without a callback: an organisation's account is then connected. A person's account says that the person signs in again.
+    /// Looks whether the approval came without a callback: an organisation's account is then connected, and one that is connected has the permissions that were approved since. A person's account says that the person signs in again.
     /// Errors: NotFound, NotConnected, Network, ConsentMissing (not yet), Forbidden (a wrong registration, or nobody who may approve has signed in), Conflict (another owner has this organisation).
     pub async fn resume(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         self.finish(|inner| async move {
@@ -82,7 +82,8 @@ impl Engine {
         .await
     }
 
-    /// Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. An account that needs
+    /// Asks Microsoft who the account is and whether its mailbox can be reached; sends a mail to itself if a test message is asked for. Of an
+    /// organisation, whether Graph takes the application's token. An account that needs
     /// its person is tried once more: if a renewed token opens it, it is connected again.
     /// Errors: NotFound, NotConnected, NeedsReconnect, Network.
     pub async fn verify(&self, account_id: String, test_message: bool, owner: Option<String>) -> Result<Verification> {

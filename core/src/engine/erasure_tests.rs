@@ -3,6 +3,7 @@
 
 use super::audit_tests::{START, clock, engine, engine_with, fill, first_message};
 use super::*;
+use crate::error::ErrorKind;
 use crate::store::Purged;
 use crate::clock::from_ms;
 use std::path::Path;

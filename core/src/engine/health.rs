@@ -185,6 +185,12 @@ fn step_of_shared(row: &AccountRow, error: Option<&HealthError>) -> Option<Strin
     let delegate = row.delegate.as_deref().filter(|_| row.kind == AccountKind::SharedMailbox)?;
     match (row.state, error.map(|error| error.kind)) {
         (AccountState::Disconnected, _) => Some("Add it again (add_shared_mailbox), or purge it.".to_owned()),
+        (AccountState::Connected, Some(ErrorKind::Forbidden)) if row.is_app_only() => Some(format!(
+            "Exchange keeps the application out: a permission of it was taken back, or an application access policy or a scope of RBAC for Applications does not include the mailbox. Ask an administrator; verify tells which. The organisation's account is {delegate}. It is tried again every hour."
+        )),
+        (AccountState::Connected, Some(ErrorKind::ConsentMissing)) if row.is_app_only() => {
+            Some(format!("Have an administrator approve Mail.Read as a permission of the application (approval of the organisation's account {delegate})."))
+        }
         (AccountState::Connected, Some(ErrorKind::Forbidden | ErrorKind::NotFound)) => Some(format!(
             "Exchange does not let the account it is opened through ({delegate}) in. Ask an administrator for Full Access, or add it again through another account (add_shared_mailbox). It is tried again every hour."
         )),
@@ -221,6 +227,9 @@ fn of_kind(kind: ErrorKind) -> &'static str {
         | ErrorKind::Conflict
         | ErrorKind::OutcomeUnknown
         | ErrorKind::CursorExpired
+        | ErrorKind::AppNotInstalled
+        | ErrorKind::BotBlocked
+        | ErrorKind::ConversationGone
         | ErrorKind::LinkRejected
         | ErrorKind::Cancelled
         | ErrorKind::Closed

@@ -1,18 +1,23 @@
 //! What hosts call: one short method per verb. What a verb promises is written at the method; how it is kept, in the modules below.
 
 mod accounts;
+mod app_package;
+mod apps;
 mod attachment;
 mod attachment_content;
 mod backfill;
 mod background;
 mod connect;
+mod bots;
 mod calendar;
 mod chats;
 mod contacts;
 mod content;
 mod device;
+mod endpoints;
 mod edits;
 mod events;
+mod fan_out;
 mod feed;
 mod images;
 mod health;
@@ -29,6 +34,7 @@ mod sender;
 mod sent;
 mod signature;
 mod sign_in;
+mod submit;
 mod sync;
 mod throttles;
 mod usable;
@@ -64,19 +70,20 @@ pub use raw_response::RawResponse;
 pub use sign_in::LoopbackSignIn;
 
 use crate::auth::Auth;
+use crate::bots::Bots;
 use crate::clock::{Clock, TestClock, to_ms};
 use crate::config::Config;
 use crate::calendar::Calendar;
 use crate::chats::Chats;
 use sync::Looks;
 use crate::contacts::Contacts;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::events::EventBus;
 use crate::retention::Retention;
 use crate::metrics::Meters;
 use crate::notify::Notify;
 use crate::model::*;
-use crate::outbox::{DISCONNECTED, Outbox, check_draft, check_drafts, fill, fill_all, of_draft, scopes_for, sender_for, sender_of};
+use crate::outbox::{DISCONNECTED, Outbox};
 use crate::pipeline::Pipeline;
 use crate::runtime::{Runtime, Stop};
 use crate::secret::RootKey;
@@ -84,7 +91,6 @@ use crate::store::{AccountRow, Store};
 use crate::sync::{AttachmentCache, Backfills, Edits, Reader, Sync, check_limit};
 use crate::vault::Vault;
 use crate::workflows::Workflows;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -120,6 +126,7 @@ struct Inner {
     chats: Chats,
     retention: Retention,
     workflows: Workflows,
+    bots: Bots,
     notify: Arc<Notify>,
     event_bus: EventBus,
     /// Bumped whenever the change feed may have grown.
@@ -258,7 +265,7 @@ impl Engine {
         self.finish(|inner| async move { inner.outbox.receipt(&receipt_id, owner).await }).await
     }
 
-    /// Sends of an owner or an account, newest first. Errors: InvalidInput when neither is named.
+    /// Sends of an owner or an account, newest first; of what went to endpoints the parts, which name their whole. Errors: InvalidInput when neither is named.
     pub async fn outbox(&self, filter: OutboxFilter) -> Result<Vec<Receipt>> {
         self.finish(|inner| async move { inner.outbox.receipts(filter).await }).await
     }
@@ -384,61 +391,6 @@ impl Engine {
 }
 
 impl Inner {
-    async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
-        // Before anything is read: what is wrong in itself is wrong for any account.
-        let draft = fill(draft).await?;
-        check_draft(&draft, self.clock.now())?;
-        let (account_id, sender) = (draft.account_id().to_owned(), sender_for(&draft));
-        if usable::asks_for_more(&draft) || !self.outbox.is_ready_for(&account_id) {
-            self.may_send_draft(&draft).await?;
-        }
-        let drafts = Arc::new(vec![draft]);
-        let receipt = match self.outbox.enqueue_one(&drafts, is_bulk, usable::may_send).await {
-            Err(error) if error.kind() == ErrorKind::NotConnected => {
-                // Why it may not send; or it may by now.
-                self.may_send(&account_id, sender).await?;
-                self.outbox.enqueue_one(&drafts, is_bulk, usable::may_send).await?
-            }
-            outcome => outcome?,
-        };
-        self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
-        Ok(receipt)
-    }
-
-    async fn enqueue_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>> {
-        let drafts = fill_all(drafts).await?;
-        check_drafts(&drafts, self.clock.now())?;
-        let mut checked = HashSet::new();
-        for (number, draft) in drafts.iter().enumerate() {
-            let from = draft.named_sender().map(|from| from.address.as_str());
-            if checked.insert((draft.account_id(), sender_for(draft), scopes_for(draft), from)) {
-                self.may_send_draft(draft).await.map_err(|e| of_draft(number, e))?;
-            }
-        }
-        let receipts = self.outbox.enqueue_all(drafts, usable::may_send).await?;
-        for receipt in &receipts {
-            self.event_bus.publish(Event::SendChanged { receipt: receipt.clone() });
-        }
-        Ok(receipts)
-    }
-
-    async fn edit(&self, receipt_id: &str, draft: Draft, owner: Option<String>) -> Result<Receipt> {
-        let draft = fill(draft).await?;
-        check_draft(&draft, self.clock.now())?;
-        if usable::asks_for_more(&draft) && self.outbox.receipt(receipt_id, owner.clone()).await?.account_id == draft.account_id() {
-            self.may_send_draft(&draft).await?;
-        }
-        self.outbox.edit(receipt_id, draft, owner.as_deref()).await
-    }
-
-    async fn retry(&self, receipt_id: &str, even_if_unknown: bool, owner: Option<String>) -> Result<Receipt> {
-        let receipt = self.outbox.receipt(receipt_id, owner).await?;
-        if matches!(receipt.state, SendState::Failed | SendState::Unknown) {
-            self.may_send(&receipt.account_id, sender_of(receipt.route)).await?;
-        }
-        self.outbox.retry(receipt_id, even_if_unknown).await
-    }
-
     async fn begin(&self, request: ConnectRequest) -> Result<SignIn> {
         self.retention.check_not_deleted(&request.owner).await?;
         self.auth.begin(request).await
@@ -462,11 +414,10 @@ impl Inner {
 
     async fn disconnect(&self, account_id: String, owner: Option<String>) -> Result<Account> {
         let row = self.owned(&account_id, owner.as_deref()).await?;
-        self.notify.end(std::slice::from_ref(&row.id)).await;
+        self.notify.end(&self.with_opened(&row.id).await).await;
         self.store.disconnect_account(&row.id, DISCONNECTED, to_ms(self.clock.now())).await?;
-        // It is done, whether or not what was opened through it can be listed, or the account described.
-        let opened = self.auth.opened_through(&row.id).await.unwrap_or_default();
-        for id in std::iter::once(&row.id).chain(&opened) {
+        // Listed anew: something may have been added meanwhile.
+        for id in &self.with_opened(&row.id).await {
             self.vault.forget(id);
             self.auth.forget(id);
             tracing::info!(target: "tidings::engine", account = id, "disconnected");
@@ -474,6 +425,12 @@ impl Inner {
         }
         self.account_changed();
         self.auth.account(&row.id).await
+    }
+
+    /// An account and what is opened through it; that this cannot be listed now must not stop what ends them.
+    pub(super) async fn with_opened(&self, account_id: &str) -> Vec<String> {
+        let opened = self.auth.opened_through(account_id).await.unwrap_or_default();
+        std::iter::once(account_id.to_owned()).chain(opened).collect()
     }
 
     fn account_changed(&self) {

@@ -2,6 +2,8 @@
 
 use super::{Inner, throttles};
 use crate::auth::{Auth, AuthConfig};
+use crate::bot::Connector;
+use crate::bots::Bots;
 use crate::clock::{Clock, SystemClock, TestClock, to_ms};
 use crate::chats::Chats;
 use crate::calendar::{Calendar, CalendarDays};
@@ -19,7 +21,7 @@ use crate::runtime::Runtime;
 use crate::secret::RootKey;
 use crate::store::{Copied, Pace, SqliteStore, Store};
 use crate::sync::{AttachmentCache, Backfills, Edits, Reader, Sync};
-use crate::trust::Trust;
+use crate::trust::{BotTrust, Trust};
 use crate::vault::Vault;
 use crate::workflows::Workflows;
 use std::path::Path;
@@ -107,11 +109,18 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     meters.sends_parked.add(copied.parked);
     tell_of_copy(copied);
     let trust = Trust::new(pipeline.clone(), &endpoints, clock.clone());
+    let bot_places = endpoints.bots.clone();
     let graph = Graph::new(pipeline.clone(), endpoints);
     let flows = Flows::new(pipeline.clone());
+    let bot_trust = Arc::new(BotTrust::new(pipeline.clone(), &bot_places, clock.clone()));
+    let connector = config.bot_app.as_ref().map(|name| {
+        let client_id = config.apps.iter().find(|app| app.name == *name).map_or(&config.client_id, |app| &app.client_id);
+        Connector::new(pipeline.clone(), bot_places, client_id).with_app(config.bot_external_id.as_deref())
+    });
+    let bots = Bots { store: store.clone(), vault: vault.clone(), connector: connector.clone(), trust: bot_trust, clock: clock.clone(), meters: meters.clone(), news: news.clone() };
     let workflows = Workflows { store: store.clone(), vault: vault.clone(), flows: flows.clone(), clock: clock.clone(), event_bus: event_bus.clone() };
     let pace = Pace { mails_per_minute: config.mails_per_minute, recipients_per_day: config.recipients_per_day };
-    let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), flows, clock.clone(), event_bus.clone(), pace);
+    let outbox = Outbox::new(store.clone(), vault.clone(), graph.clone(), (flows, connector), clock.clone(), event_bus.clone(), pace);
     let contacts = Contacts { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone() };
     let days = CalendarDays { before: config.calendar_days_before, after: config.calendar_days_after };
     let calendar = Calendar { store: store.clone(), vault: vault.clone(), graph: graph.clone(), clock: clock.clone(), news: news.clone(), days };
@@ -163,7 +172,7 @@ pub fn open(config: Config, root_key: Arc<RootKey>, test_clock: Option<Arc<TestC
     runtime.background(throttles::keep(store.clone(), pipeline.clone(), clock.clone(), runtime.stop()));
     let send_timeout = Duration::from_millis(u64::from(config.send_timeout_ms));
     tracing::info!(target: "tidings::engine", version = env!("CARGO_PKG_VERSION"), content = ?config.content, "opened");
-    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, backfills, reader, cache, contacts, calendar, chats, retention, workflows, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
+    let inner = Arc::new(Inner { runtime, clock, store, vault, auth, outbox, sync, edits, backfills, reader, cache, contacts, calendar, chats, retention, workflows, bots, notify, event_bus, news, send_timeout, meters, pipeline, is_started: AtomicBool::new(false) });
     super::inbound::start(&inner);
     Ok(inner)
 }

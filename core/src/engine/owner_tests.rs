@@ -4,6 +4,7 @@
 use super::audit_tests::{clock, engine_with, fill};
 use super::*;
 use crate::config::Content;
+use crate::error::ErrorKind;
 
 fn of(owner: &str, cursor: Option<String>) -> MessageQuery {
     MessageQuery { owner: Some(owner.into()), limit: 3, cursor, ..MessageQuery::default() }

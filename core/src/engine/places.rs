@@ -1,5 +1,6 @@
 //! People, teams, channels and chats, as Microsoft has them now. Nothing of it is kept here.
 
+use super::usable::missing;
 use super::{Engine, Inner};
 use crate::auth::{allows, has_scope};
 use crate::error::{Error, ErrorKind, Result};
@@ -7,6 +8,7 @@ use crate::graph::Caller;
 use crate::model::*;
 use crate::outbox::{check_address, check_id};
 use crate::pipeline::Priority;
+use crate::store::AccountRow;
 use std::time::Duration;
 
 /// How long one request may pause in all.
@@ -14,15 +16,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_PEOPLE: u32 = 100;
 const MOST_CHATS: u32 = 1000;
 const LONGEST_TEXT: usize = 200;
+const READS_PEOPLE: &str = "User.ReadBasic.All";
+const READS_TEAMS: &str = "Team.ReadBasic.All";
+const READS_CHANNELS: &str = "Channel.ReadBasic.All";
 
 impl Engine {
-    /// The person of the organisation who has this mail address; none when there is nobody. Errors: InvalidInput; NotFound (the account); NotConnected,
-    /// NeedsReconnect; ConsentMissing without the feature people or chat; Conflict when more than one person has it. Source: Graph, user: list.
+    /// The person of the organisation who has this mail address; none when there is nobody. The account of an organisation needs `User.ReadBasic.All` as a
+    /// permission of the application. Errors: InvalidInput; NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature people or
+    /// chat, or the permission; Conflict when more than one person has it. Source: Graph, user: list.
     pub async fn find_person(&self, account_id: String, address: String, owner: Option<String>) -> Result<Option<Person>> {
         check_address("address", &address)?;
         self.finish(|inner| async move {
-            let caller = inner.caller_for_people(&account_id, owner.as_deref()).await?;
-            Ok(inner.reader.graph.find_person(&caller, &address).await?.map(Person::from))
+            let (caller, row) = inner.caller_for_people(&account_id, owner.as_deref()).await?;
+            let found = inner.reader.graph.find_person(&caller, &address).await.map_err(|e| missing(&row, e, READS_PEOPLE))?;
+            Ok(found.map(Person::from))
         })
         .await
     }
@@ -31,19 +38,19 @@ impl Engine {
     pub async fn people(&self, query: PeopleQuery) -> Result<Vec<Person>> {
         check_people(&query)?;
         self.finish(|inner| async move {
-            let caller = inner.caller_for_people(&query.account_id, query.owner.as_deref()).await?;
-            let found = inner.reader.graph.people(&caller, &query.text, query.limit as usize).await?;
+            let (caller, row) = inner.caller_for_people(&query.account_id, query.owner.as_deref()).await?;
+            let found = inner.reader.graph.people(&caller, &query.text, query.limit as usize).await.map_err(|e| missing(&row, e, READS_PEOPLE))?;
             Ok(found.into_iter().map(Person::from).collect())
         })
         .await
     }
 
-    /// The teams the person belongs to. Errors: NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature channels.
-    /// Source: Graph, user: list joinedTeams.
+    /// The teams the person belongs to; with the account of an organisation all its teams, for which the application needs `Team.ReadBasic.All` as its own. Errors:
+    /// NotFound (the account); NotConnected, NeedsReconnect; ConsentMissing without the feature channels, or the permission. Source: Graph, user: list joinedTeams, teams: list.
     pub async fn teams(&self, account_id: String, owner: Option<String>) -> Result<Vec<Team>> {
         self.finish(|inner| async move {
-            let caller = inner.caller_for(&account_id, owner.as_deref(), Feature::Channels).await?;
-            inner.reader.graph.teams(&caller).await
+            let (caller, row) = inner.caller_for_teams(&account_id, owner.as_deref()).await?;
+            inner.teams_of(&caller, &row).await
         })
         .await
     }
@@ -53,9 +60,9 @@ impl Engine {
     pub async fn channels(&self, account_id: String, team_id: String, owner: Option<String>) -> Result<Vec<TeamChannel>> {
         check_id("team_id", &team_id)?;
         self.finish(|inner| async move {
-            let caller = inner.caller_for(&account_id, owner.as_deref(), Feature::Channels).await?;
+            let (caller, row) = inner.caller_for_teams(&account_id, owner.as_deref()).await?;
             let none = || Error::new(ErrorKind::NotFound, "There is no team with this id. Pass one as teams shows it.").on_account(&account_id);
-            inner.reader.graph.channels(&caller, &team_id).await?.ok_or_else(none)
+            inner.reader.graph.channels(&caller, &team_id).await.map_err(|e| missing(&row, e, READS_CHANNELS))?.ok_or_else(none)
         })
         .await
     }
@@ -63,8 +70,8 @@ impl Engine {
     /// All teams of the person with their channels, asked for twenty teams at a time. What is wrong with one team is told of that one. Errors: as `teams`.
     pub async fn all_channels(&self, account_id: String, owner: Option<String>) -> Result<Vec<TeamChannels>> {
         self.finish(|inner| async move {
-            let caller = inner.caller_for(&account_id, owner.as_deref(), Feature::Channels).await?;
-            let teams = inner.reader.graph.teams(&caller).await?;
+            let (caller, row) = inner.caller_for_teams(&account_id, owner.as_deref()).await?;
+            let teams = inner.teams_of(&caller, &row).await?;
             inner.reader.graph.channels_of(&caller, teams).await
         })
         .await
@@ -109,18 +116,32 @@ fn check_people(query: &PeopleQuery) -> Result<()> {
 }
 
 impl Inner {
-    async fn caller_for(&self, account_id: &str, owner: Option<&str>, feature: Feature) -> Result<Caller> {
-        self.owned(account_id, owner).await?;
-        self.usable(account_id, feature).await?;
-        Ok(Caller::new(account_id, Priority::Interactive, PATIENCE))
+    /// A person who was connected for channels, or an organisation.
+    async fn caller_for_teams(&self, account_id: &str, owner: Option<&str>) -> Result<(Caller, AccountRow)> {
+        let row = match self.owned(account_id, owner).await?.kind {
+            AccountKind::Tenant => self.connected(account_id).await?,
+            _ => self.usable(account_id, Feature::Channels).await?,
+        };
+        Ok((Caller::new(account_id, Priority::Interactive, PATIENCE), row))
     }
 
-    /// Both features that name people find them.
-    async fn caller_for_people(&self, account_id: &str, owner: Option<&str>) -> Result<Caller> {
+    async fn teams_of(&self, caller: &Caller, row: &AccountRow) -> Result<Vec<Team>> {
+        let teams = match row.kind {
+            AccountKind::Tenant => self.reader.graph.teams_of_organisation(caller).await,
+            _ => self.reader.graph.teams(caller).await,
+        };
+        teams.map_err(|e| missing(row, e, READS_TEAMS))
+    }
+
+    /// Both features that name people find them, and so does an organisation.
+    async fn caller_for_people(&self, account_id: &str, owner: Option<&str>) -> Result<(Caller, AccountRow)> {
         let row = self.owned(account_id, owner).await?;
-        let feature = if allows(&row, Feature::Chat) { Feature::Chat } else { Feature::People };
-        self.usable(account_id, feature).await?;
-        Ok(Caller::new(account_id, Priority::Interactive, PATIENCE))
+        let row = match row.kind {
+            AccountKind::Tenant => self.connected(account_id).await?,
+            _ if allows(&row, Feature::Chat) => self.usable(account_id, Feature::Chat).await?,
+            _ => self.usable(account_id, Feature::People).await?,
+        };
+        Ok((Caller::new(account_id, Priority::Interactive, PATIENCE), row))
     }
 
     async fn caller_for_chats(&self, account_id: &str, owner: Option<&str>, any: &[&str]) -> Result<Caller> {

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Remedy, Result};
 use crate::graph::{Caller, PageWalk, RawAnswer, RawCall};
 use crate::model::{AccountKind, AuditKind, RawOutcome, RawPage, RawRequest};
 use crate::pipeline::Priority;
-use crate::store::Entry;
+use crate::store::{AccountRow, Entry};
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl Engine {
     /// answers is handed out as it came, refusals (4xx) and redirects included: none is followed, since the token is for Graph alone; the address in `location` is
     /// yours to fetch, without one. A cancelled call is not sent; one that was under way may have been done.
     /// Errors: InvalidInput and LimitExceeded (before anything is sent), LinkRejected (an address that is not this cloud's Graph; nothing was sent), NotFound (of
-    /// another owner), NotConnected, NeedsReconnect (a renewed token is refused as well), ConsentMissing, Forbidden (the registration), Throttled, Network (nothing
+    /// another owner), NotConnected, NeedsReconnect (a renewed token is refused as well), ConsentMissing, Forbidden (the registration, or `/me` of an organisation: nothing was sent), Throttled, Network (nothing
     /// was sent), OutcomeUnknown (it may have been done), Upstream (asked as often as sensible), StoreBusy.
     /// Source: Graph, use the API.
     pub async fn request(&self, account_id: String, request: RawRequest, owner: Option<String>) -> Result<Arc<RawResponse>> {
@@ -81,7 +81,8 @@ impl RawPages {
         let (inner, account_id, owner) = (self.inner.clone(), self.account_id.clone(), self.owner.clone());
         let asked = self.inner.runtime.guard(|stop| async move {
             let page = async {
-                let caller = inner.raw_caller(&account_id, owner.as_deref()).await?;
+                let (caller, row) = inner.raw_caller(&account_id, owner.as_deref()).await?;
+                check_own(&row, &call)?;
                 inner.raw_record(&account_id, "A page of a list was read by a request of the host's own.".to_owned()).await?;
                 inner.reader.graph.raw_page(&caller, &call).await
             };
@@ -96,32 +97,34 @@ impl RawPages {
 
 impl Inner {
     /// An account that is connected, and the owner's. What it may do, Graph says.
-    async fn raw_caller(&self, account_id: &str, owner: Option<&str>) -> Result<Caller> {
+    async fn raw_caller(&self, account_id: &str, owner: Option<&str>) -> Result<(Caller, AccountRow)> {
         if owner.is_some() {
             self.owned(account_id, owner).await?;
         }
         let row = self.connected(account_id).await?;
         if row.kind == AccountKind::SharedMailbox {
-            let delegate = row.delegate.unwrap_or_default();
+            let delegate = row.delegate.as_deref().unwrap_or_default();
             let reason = format!("Microsoft knows no token of a shared mailbox, and /me would be another mailbox. Ask through the account it is opened through ({delegate}), below /users/ and the mailbox's address.");
             return Err(Error::new(ErrorKind::Forbidden, reason).with_remedy(Remedy::Developer).on_account(account_id));
         }
         // Priority and patience are the request's own.
-        Ok(Caller::new(account_id, Priority::Interactive, Duration::ZERO))
+        Ok((Caller::new(account_id, Priority::Interactive, Duration::ZERO), row))
     }
 
     async fn raw_request(&self, account_id: &str, call: &RawCall, owner: Option<&str>) -> Result<RawAnswer> {
-        let caller = self.raw_caller(account_id, owner).await?;
+        let (caller, row) = self.raw_caller(account_id, owner).await?;
+        check_own(&row, call)?;
         let words = if call.is_read() { "Something was read by a request of the host's own." } else { "A request of the host's own that may change something was made." };
         self.raw_record(account_id, words.to_owned()).await?;
         self.reader.graph.raw_send(&caller, call).await
     }
 
     async fn raw_batch(&self, account_id: &str, calls: Vec<RawCall>, owner: Option<&str>) -> Result<Vec<RawOutcome>> {
-        let caller = &self.raw_caller(account_id, owner).await?;
+        let (caller, row) = &self.raw_caller(account_id, owner).await?;
         if calls.is_empty() {
             return Ok(Vec::new());
         }
+        calls.iter().enumerate().try_for_each(|(number, call)| check_own(row, call).map_err(|e| of_request(number, e)))?;
         let writes = calls.iter().filter(|call| !call.is_read()).count();
         self.raw_record(account_id, format!("{} requests of the host's own were made together, {writes} of which may change something.", calls.len())).await?;
         let each = futures_util::stream::iter(calls).map(|call| async move { outcome(self.reader.graph.raw_join(caller, &call).await) });
@@ -132,6 +135,15 @@ impl Inner {
     async fn raw_record(&self, account_id: &str, words: String) -> Result<()> {
         self.store.record(&[Entry::new(AuditKind::RawRequest, words).on(account_id)], to_ms(self.clock.now())).await
     }
+}
+
+/// Microsoft answers `/me` with 400 to a token without a person, and says less.
+fn check_own(row: &AccountRow, call: &RawCall) -> Result<()> {
+    if row.kind != AccountKind::Tenant || !call.is_own() {
+        return Ok(());
+    }
+    let reason = "This account is that of an organisation, whose token is no person's, so there is no /me. Name whose it is: /users/ and an id or address. Nothing was sent.";
+    Err(Error::new(ErrorKind::Forbidden, reason).with_remedy(Remedy::Developer).on_account(&row.id))
 }
 
 /// Says which of several requests an error is about, counted from 0.

@@ -4,6 +4,7 @@
 use super::audit_tests::{START, clock};
 use super::*;
 use crate::config::Cloud;
+use crate::error::ErrorKind;
 use crate::seal::AadContext;
 use crate::store::{Shorthand, TokenRow};
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Verbs of what is put around the words of a draft.
 
+use super::submit::one_route;
 use super::{Engine, Inner};
 use crate::error::Result;
 use crate::model::{Draft, Preview, Signature};
@@ -35,7 +36,7 @@ impl Engine {
 
 impl Inner {
     async fn preview(&self, draft: Draft) -> Result<Preview> {
-        let draft = fill(draft).await?;
+        let draft = fill(one_route(draft)?).await?;
         check_draft(&draft, self.clock.now())?;
         self.may_send(draft.account_id(), sender_for(&draft)).await?;
         self.outbox.preview(draft).await

@@ -47,27 +47,33 @@ impl Inner {
     }
 
     pub(super) async fn sync_one(&self, account_id: &str, looks: Looks, stop: Stop) -> Result<SyncReport> {
+        self.sync_parts(account_id, looks, stop).await?.whole()
+    }
+
+    /// What of the account is synced, one after the other.
+    pub(super) async fn sync_parts(&self, account_id: &str, looks: Looks, stop: Stop) -> Result<Synced> {
         stop.check()?;
         let account = match self.connected(account_id).await? {
             row if reads_chats(&row) => row,
             _ => self.usable_for_any(account_id, SYNCED).await?,
         };
         // Each on the heap: a sync is large, and callers join several of them on one stack.
-        let mut parts = Parts::default();
-        let mut report = SyncReport { account_id: account.id.clone(), ..SyncReport::default() };
-        if allows(&account, Feature::MailSync) {
-            report = parts.tried(Box::pin(self.sync.run(account.clone(), stop.clone())).await)?.unwrap_or(report);
+        let mut parts = Synced { report: SyncReport { account_id: account.id.clone(), ..SyncReport::default() }, failed: None, has_mail: false };
+        if allows(&account, Feature::MailSync)
+            && let Some(report) = parts.tried(Box::pin(self.sync.run(account.clone(), stop.clone())).await)?
+        {
+            (parts.report, parts.has_mail) = (report, true);
         }
         if allows(&account, Feature::Contacts) {
-            report.contacts = parts.tried(Box::pin(self.contacts.sync(&account, &stop)).await)?.unwrap_or_default();
+            parts.report.contacts = parts.tried(Box::pin(self.contacts.sync(&account, &stop)).await)?.unwrap_or_default();
         }
         if allows(&account, Feature::Calendar) {
-            report.events = parts.tried(Box::pin(self.calendar.sync(&account, &stop)).await)?.unwrap_or_default();
+            parts.report.events = parts.tried(Box::pin(self.calendar.sync(&account, &stop)).await)?.unwrap_or_default();
         }
         if reads_chats(&account) && (looks == Looks::Asked || self.chats.are_due(&account.id).await?) {
-            report.chat_messages = parts.tried(Box::pin(self.chats.sync(&account, &stop)).await)?.unwrap_or_default();
+            parts.report.chat_messages = parts.tried(Box::pin(self.chats.sync(&account, &stop)).await)?.unwrap_or_default();
         }
-        parts.failed.map_or(Ok(report), Err)
+        Ok(parts)
     }
 
     /// Those that have something to sync, or would have if somebody signed in.
@@ -94,12 +100,14 @@ impl Inner {
 
 /// Mail, contacts, calendar and chats of one account. What one of them fails with stops no other; the first of these errors is what the caller hears,
 /// unless the account as a whole fails after it.
-#[derive(Default)]
-struct Parts {
+pub(super) struct Synced {
+    report: SyncReport,
     failed: Option<Error>,
+    /// Its mail is synced, and up to date.
+    has_mail: bool,
 }
 
-impl Parts {
+impl Synced {
     /// None: it failed, and the next one is tried. Errors: those of the whole account, of the store, and of who stopped it.
     fn tried<T>(&mut self, outcome: Result<T>) -> Result<Option<T>> {
         match outcome {
@@ -109,6 +117,20 @@ impl Parts {
                 self.failed.get_or_insert(error);
                 Ok(None)
             }
+        }
+    }
+
+    /// Every part, or the error of the first that failed.
+    pub(super) fn whole(self) -> Result<SyncReport> {
+        self.failed.map_or(Ok(self.report), Err)
+    }
+
+    /// What decides when the account is looked at again: its mail, if that is synced. Else what fails for good beside it, such as contacts that may not be read,
+    /// would make its mail late.
+    pub(super) fn foremost(&self) -> std::result::Result<&SyncReport, &Error> {
+        match &self.failed {
+            Some(error) if !self.has_mail => Err(error),
+            _ => Ok(&self.report),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Caller;
 use crate::model::{is_mail_address, *};
 use crate::pipeline::Priority;
+use crate::store::AccountRow;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,6 +19,9 @@ impl Engine {
                 return Ok(found);
             }
             if !is_mail_address(&found.account.address) {
+                if found.account.kind == AccountKind::Tenant {
+                    found.problems.push("No test message was sent: an organisation has no mailbox of its own. Verify one of its mailboxes.".to_owned());
+                }
                 return Ok(found);
             }
             let receipt = self.send(Draft::Mail { mail: to_itself(&found.account) }).await?;
@@ -54,6 +58,7 @@ impl Inner {
         if row.kind != AccountKind::Person {
             if row.kind == AccountKind::Tenant {
                 self.auth.try_again(account_id).await.map_err(|e| e.on_account(account_id))?;
+                self.look_at_organisation(&row).await?;
             }
             let account = self.auth.account(account_id).await?;
             return Ok(Verification { problems: account.warnings.clone(), account, mailbox: MailboxState::NotAsked, test_message: None });
@@ -73,6 +78,15 @@ impl Inner {
 }
 
 impl Inner {
+    /// Graph takes the application's token, and it is for this organisation.
+    async fn look_at_organisation(&self, row: &AccountRow) -> Result<()> {
+        let found = self.reader.graph.organisation(&Caller::new(&row.id, Priority::Interactive, PATIENCE)).await?;
+        if found.is_some_and(|id| row.tenant().is_some_and(|own| !own.eq_ignore_ascii_case(&id))) {
+            return Err(Error::new(ErrorKind::TokenRejected, "The token opens another organisation. Connect the organisation again.").on_account(&row.id));
+        }
+        Ok(())
+    }
+
     /// What it was refused for last.
     async fn still_waits(&self, account_id: &str) -> Result<Verification> {
         let problem = self.row(account_id).await?.problem;

@@ -4,6 +4,7 @@
 use super::audit_tests::{clock, engine};
 use super::*;
 use crate::config::Cloud;
+use crate::error::ErrorKind;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;

@@ -61,7 +61,8 @@ fn told(status: u16, code: &str) -> (ErrorKind, &'static str) {
             Some((Forbidden, "This account has no mailbox that programs may use: it has no Exchange Online licence (unlicensed), or is on a server of the organisation's own (on-premises). Ask an administrator"))
         }
         "errorsendasdenied" => Some((Forbidden, "This account may not send in that name")),
-        "erroraccessdenied" | "authorization_requestdenied" | "accessdenied" => Some((Forbidden, "Microsoft does not allow this account to do that; a permission or a right is missing")),
+        "erroraccessdenied" => Some((Forbidden, "Microsoft does not allow this account to do that: a permission or a right is missing, or a policy of Exchange keeps it out")),
+        "authorization_requestdenied" | "accessdenied" => Some((Forbidden, "Microsoft does not allow this account to do that; a permission or a right is missing")),
         code if is_quota(code) => Some((LimitExceeded, "The mailbox is full, or has sent as much as it may for now. Make room, or wait")),
         "errormessagesizeexceeded" => Some((LimitExceeded, "The message is larger than this organisation lets its mailboxes send: 35 MB, unless its administrator has set another limit of up to 150 MB. Send a link instead, or ask the administrator")),
         "errorinvalidrecipients" => Some((InvalidInput, "A recipient is not a valid address")),

@@ -1,10 +1,11 @@
 //! Who the account is, and whether there is a mailbox that programs may use.
 
-use super::{Caller, Graph, fault, wire};
+use super::{Caller, Graph, fault, told, wire};
 use crate::error::{ErrorKind, Result};
 use crate::json::lenient;
 use crate::model::{MailboxState, is_mail_address};
 use crate::pipeline::error_code;
+use http::StatusCode;
 use serde::Deserialize;
 
 /// As the directory has it now.
@@ -41,6 +42,17 @@ impl Graph {
         }
         let own = |text: Option<String>| text.filter(|text| !response.secrets.are_in_any([text.as_str()]));
         Ok(GraphPerson { id: own(person.id), display_name: own(person.display_name), mail: own(person.mail), user_principal_name: own(person.user_principal_name) })
+    }
+
+    /// That Graph takes an organisation's token, and the organisation it is for. None: it is not told, for want of a permission. Source: Graph, organization: list.
+    pub async fn organisation(&self, caller: &Caller) -> Result<Option<String>> {
+        let response = self.pipeline.send(self.get(caller, self.url("organization", &[("$select", "id")])?)).await?;
+        if response.status == StatusCode::FORBIDDEN {
+            return Ok(None);
+        }
+        let response = told(response, Some(caller.account_id.clone()))?;
+        let found = wire::read::<wire::Page<GraphPerson>>(&response.body)?.items()?.into_iter().next();
+        Ok(found.and_then(|one| one.id).filter(|id| !response.repeats(id)))
     }
 
     /// Errors: those that say nothing of the mailbox (the sign-in, the network).

@@ -1,6 +1,7 @@
 //! Microsoft Graph: one function per operation. What it looks like on the wire stays in this module.
 
 mod answers;
+mod apps;
 mod batch;
 mod changes;
 mod contacts;
@@ -34,6 +35,7 @@ mod upload;
 mod windows_zones;
 mod wire;
 
+pub use apps::{AppPlace, InstalledApp};
 pub use changes::{Changes, ChangesAnswer};
 pub use contacts::ContactItem;
 pub use delta::{DeltaAnswer, DeltaFrom, DeltaItem, DeltaPage, MailFlag, MailItem};

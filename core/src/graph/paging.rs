@@ -11,8 +11,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use url::Url;
 
 /// Names in addresses that Graph writes in any letter case. All else is an id, and ids differ by letter case.
-const NAMES: [&str; 19] = [
-    "me", "users", "mailfolders", "childfolders", "messages", "attachments", "delta", "chats", "members", "people", "$batch", "contacts", "contactfolders", "teams", "joinedteams", "channels", "replies", "calendarview", "events",
+const NAMES: [&str; 23] = [
+    "me", "users", "mailfolders", "childfolders", "messages", "attachments", "delta", "chats", "members", "people", "$batch", "contacts", "contactfolders", "teams", "joinedteams", "channels", "replies", "calendarview", "events", "appcatalogs", "teamsapps", "teamwork",
+    "installedapps",
 ];
 
 /// The collection an address belongs to, whichever of its spellings Graph chose: `mailFolders('x')` is `mailFolders/x`, `delta()` is `delta`.

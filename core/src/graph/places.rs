@@ -18,6 +18,13 @@ struct Named {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct Internal {
+    #[serde(default, deserialize_with = "lenient::scalar")]
+    internal_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct WireTeam {
     #[serde(deserialize_with = "wire::id")]
     id: String,
@@ -192,6 +199,23 @@ impl Graph {
         let Some(response) = self.look(self.get(caller, self.url(path, &[("$select", "id,displayName")])?)).await? else { return Ok(None) };
         let name = wire::read::<Named>(&response.body)?.display_name.unwrap_or_default();
         if response.repeats(&name) { Err(wire::repeating()) } else { Ok(Some(name)) }
+    }
+
+    /// The team as the Bot Connector names it: its first channel. None: there is no such team, or it is not told. Source: Graph, team (internalId).
+    pub async fn team_thread(&self, caller: &Caller, team_id: &str) -> Result<Option<String>> {
+        let url = self.url(&format!("teams/{}", segment(team_id)?), &[("$select", "id,internalId")])?;
+        let Some(response) = self.look(self.get(caller, url)).await? else { return Ok(None) };
+        let thread = wire::read::<Internal>(&response.body)?.internal_id.filter(|id| !id.is_empty());
+        match thread {
+            Some(id) if response.repeats(&id) => Err(wire::repeating()),
+            thread => Ok(thread),
+        }
+    }
+
+    /// All teams of an organisation, as the application sees them. Source: Graph, teams: list.
+    pub async fn teams_of_organisation(&self, caller: &Caller) -> Result<Vec<Team>> {
+        let list = self.list::<WireTeam>(caller, self.url("teams", &[("$select", "id,displayName,description")])?).await?;
+        Ok(list.map(|list| list.items).unwrap_or_default().into_iter().map(Team::from).collect())
     }
 
     /// The teams the person belongs to.

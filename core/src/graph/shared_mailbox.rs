@@ -8,27 +8,25 @@ use crate::model::{Address, MailDraft};
 use crate::pipeline::error_code;
 use crate::random;
 
-const NOT_LET_IN: &str = "Exchange does not let this account open that mailbox. Ask an administrator for Full Access to it, or its owner to share its folders; it takes up to an hour until \
-     that counts. Then add it again";
 const NOT_THERE: &str = "There is no mailbox of that address in the organisation, or nothing of it is shared with this account. Check the address, or ask an administrator for Full Access to it";
 const NOT_USABLE: &str = "That mailbox cannot be used by programs: it has no Exchange Online licence where it needs one, is switched off, or is on a server of the organisation's own. Ask an administrator";
 
 impl Graph {
-    /// That the caller's mailbox can be read. Errors: Forbidden (no right in Exchange, or no mailbox that programs may use), NotFound, and those of the way
-    /// there. Source: Graph, outlook-share-messages-folders.
-    pub async fn try_to_read(&self, caller: &Caller) -> Result<()> {
+    /// That the caller's mailbox can be read. `kept_out`: what it means to this caller when Exchange refuses. Errors: that one, Forbidden (no mailbox that
+    /// programs may use), NotFound, and those of the way there. Source: Graph, outlook-share-messages-folders.
+    pub async fn try_to_read(&self, caller: &Caller, kept_out: Error) -> Result<()> {
         let url = self.url(&self.path(caller, "mailFolders/inbox").await?, &[("$select", "id")])?;
         let response = self.pipeline.send(self.get(caller, url)).await?;
         let code = error_code(&response.body);
         let refused = match response.status.as_u16() {
             200..=299 => return wire::read::<Seen>(&response.body).map(drop),
             _ if fault::is_no_mailbox(code.to_compare()) => Error::new(ErrorKind::Forbidden, NOT_USABLE).with_remedy(Remedy::Admin),
-            403 => Error::new(ErrorKind::Forbidden, NOT_LET_IN).with_remedy(Remedy::Admin),
+            403 => kept_out,
             404 => Error::new(ErrorKind::NotFound, NOT_THERE),
             _ => return Err(fault::error(response.status, &response.body, &response.secrets).with_request_id(response.request_id())),
         };
         let shown = code.shown(&response.secrets).map(|code| format!(", {code}")).unwrap_or_default();
-        let reason = format!("{} (HTTP {}{shown}).", refused.reason(), response.status.as_u16());
+        let reason = format!("{} (HTTP {}{shown}).", refused.reason().trim_end_matches('.'), response.status.as_u16());
         Err(refused.with_reason(reason).with_request_id(response.request_id()))
     }
 

@@ -1,7 +1,7 @@
 //! Subscriptions to the changes of a mailbox.
 //! Source: Graph, subscription resource; create, update, reauthorize, delete, list subscriptions.
 
-use super::{Caller, Graph, fault, segment, wire};
+use super::{Caller, Graph, encoded, fault, segment, wire};
 use crate::clock::{from_ms, to_ms};
 use crate::error::{ErrorKind, Result};
 use crate::json::lenient;
@@ -10,10 +10,8 @@ use crate::pipeline::{Response, Safety, error_code, error_message};
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
-/// All of a mailbox, drafts and sent items as well.
-const RESOURCE: &str = "/me/messages";
-/// The same where contents are to come, which takes a selection.
-const RESOURCE_WITH_CONTENT: &str = "/me/messages?$select=id,changeKey,parentFolderId,receivedDateTime,isRead";
+/// Where contents are to come, it takes a selection.
+const WITH_CONTENT: &str = "?$select=id,changeKey,parentFolderId,receivedDateTime,isRead";
 /// Longest id of one; Microsoft's are GUIDs.
 const LONGEST_ID: usize = 128;
 /// A lifetime in minutes that Microsoft may name as its longest.
@@ -64,7 +62,7 @@ struct WireNew<'a> {
     change_type: &'static str,
     notification_url: &'a str,
     lifecycle_notification_url: &'a str,
-    resource: &'static str,
+    resource: &'a str,
     expiration_date_time: String,
     client_state: &'a str,
     latest_supported_tls_version: &'static str,
@@ -116,11 +114,12 @@ fn longest(message: &str) -> Option<i64> {
 impl Graph {
     /// A lost answer is not asked for again: there may be one then that nobody knows of; [`subscriptions`](Self::subscriptions) shows it.
     pub async fn subscribe(&self, caller: &Caller, new: NewSubscription<'_>) -> Result<MadeSubscription> {
+        let resource = self.watched(caller, new.certificate.is_some()).await?;
         let body = WireNew {
             change_type: "created,updated,deleted",
             notification_url: new.notification_url,
             lifecycle_notification_url: new.notification_url,
-            resource: if new.certificate.is_some() { RESOURCE_WITH_CONTENT } else { RESOURCE },
+            resource: &resource,
             expiration_date_time: time(new.expires_at),
             client_state: new.client_state,
             latest_supported_tls_version: "v1_2",
@@ -154,6 +153,16 @@ impl Graph {
         Err(refusal(response, caller))
     }
 
+    /// All of the caller's mailbox, drafts and sent items as well.
+    async fn watched(&self, caller: &Caller, with_content: bool) -> Result<String> {
+        let place = match self.pipeline.shared_mailbox(&caller.account_id).await? {
+            None => "me".to_owned(),
+            // No part of an address here, so what need not be encoded is not.
+            Some(address) => format!("users/{}", encoded(&address, b"-._~@+'")),
+        };
+        Ok(format!("/{place}/messages{}", if with_content { WITH_CONTENT } else { "" }))
+    }
+
     pub async fn renew_subscription(&self, caller: &Caller, id: &str, expires_at: i64) -> Result<RenewedSubscription> {
         let url = self.url(&format!("subscriptions/{}", segment(id)?), &[])?;
         let body = serde_json::json!({ "expirationDateTime": time(expires_at) }).to_string().into_bytes();
@@ -183,7 +192,7 @@ impl Graph {
         self.look(self.write(caller, Method::DELETE, url, Vec::new(), Safety::Repeatable)).await.map(drop)
     }
 
-    /// Those of this application and person.
+    /// Those of this application and person; of an organisation's token all of the application there.
     pub async fn subscriptions(&self, caller: &Caller) -> Result<Vec<ListedSubscription>> {
         let list = self.list::<WireSubscription>(caller, self.url("subscriptions", &[])?).await?;
         let items = list.map(|list| list.items).unwrap_or_default();

@@ -475,6 +475,7 @@ async fn a_change_that_nobody_competes_for_is_repeated() {
     assert!(lasting.graph.set_read(&caller(), "m", true, "ck8").await.is_err());
 }
 
+mod apps;
 mod batches;
 mod hostile;
 mod listing;

@@ -1,3 +1,4 @@
+use super::endpoint::SubscriberLink;
 use super::rfc3339;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
@@ -28,7 +29,7 @@ pub enum AccountState {
 }
 
 /// `Person`: one person's mailbox and chats. `Tenant`: a whole organisation, without a person. `Link`: a person who is known, whose data is not touched.
-/// `SharedMailbox`: a mailbox without a person of its own, opened through the account of somebody who may.
+/// `SharedMailbox`: a mailbox that is opened through the account of somebody who may, or through that of its organisation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountKind {
@@ -72,6 +73,8 @@ pub struct TenantRequest {
     /// Tenant id or domain, when it is known.
     pub tenant: Option<String>,
     pub context: Option<String>,
+    /// Makes an endpoint for the person who signs in, through the bot of the organisation that is connected; it works once the administrator has approved. None: no endpoint.
+    pub endpoint: Option<SubscriberLink>,
 }
 
 /// A person to get to know without touching any data: `openid profile User.Read`, nothing lasting.
@@ -86,6 +89,8 @@ pub struct LinkRequest {
     pub tenant: Option<String>,
     pub login_hint: Option<String>,
     pub context: Option<String>,
+    /// Makes an endpoint for the person once they have signed in, through the bot of a connected organisation, to which they must belong. None: no endpoint.
+    pub endpoint: Option<SubscriberLink>,
 }
 
 /// What an administrator has to approve. Send the administrator's browser to `url`, or hand `sheet` to the IT department.

@@ -1,3 +1,5 @@
+use super::bot::BotDraft;
+use super::endpoint::EndpointDraft;
 use super::rfc3339;
 use super::teams::{ChannelPostDraft, ChatDraft};
 use serde::{Deserialize, Serialize};
@@ -250,27 +252,62 @@ pub enum Draft {
     Chat { chat: ChatDraft },
     ChannelPost { channel_post: ChannelPostDraft },
     Workflow { workflow: WorkflowDraft },
+    Bot { bot: BotDraft },
+    ToEndpoint { to_endpoint: EndpointDraft },
 }
 
 impl Draft {
     /// It is to leave later.
     pub(crate) fn is_scheduled(&self) -> bool {
-        match self {
-            Self::Mail { mail } => mail.send_at.is_some(),
-            Self::Reply { reply } => reply.send_at.is_some(),
-            Self::Forward { forward } => forward.send_at.is_some(),
-            Self::Chat { chat } => chat.send_at.is_some(),
-            Self::ChannelPost { channel_post } => channel_post.send_at.is_some(),
-            Self::Workflow { workflow } => workflow.send_at.is_some(),
-        }
+        let send_at = match self {
+            Self::Mail { mail } => mail.send_at,
+            Self::Reply { reply } => reply.send_at,
+            Self::Forward { forward } => forward.send_at,
+            Self::Chat { chat } => chat.send_at,
+            Self::ChannelPost { channel_post } => channel_post.send_at,
+            Self::Workflow { workflow } => workflow.send_at,
+            Self::Bot { bot } => bot.send_at,
+            Self::ToEndpoint { to_endpoint } => to_endpoint.send_at,
+        };
+        send_at.is_some()
     }
 
+    /// One to endpoints becomes drafts of their routes, once they are looked up.
+    #[allow(clippy::result_large_err)] // taken apart at once by whoever asks
+    pub(crate) fn by_route(self) -> std::result::Result<RouteDraft, EndpointDraft> {
+        Ok(match self {
+            Self::Mail { mail } => mail.into(),
+            Self::Reply { reply } => reply.into(),
+            Self::Forward { forward } => forward.into(),
+            Self::Chat { chat } => chat.into(),
+            Self::ChannelPost { channel_post } => channel_post.into(),
+            Self::Workflow { workflow } => workflow.into(),
+            Self::Bot { bot } => bot.into(),
+            Self::ToEndpoint { to_endpoint } => return Err(to_endpoint),
+        })
+    }
+}
+
+/// A draft of one route: what the outbox takes, stores and sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RouteDraft {
+    Mail { mail: MailDraft },
+    Reply { reply: ReplyDraft },
+    Forward { forward: ForwardDraft },
+    Chat { chat: ChatDraft },
+    ChannelPost { channel_post: ChannelPostDraft },
+    Workflow { workflow: WorkflowDraft },
+    Bot { bot: BotDraft },
+}
+
+impl RouteDraft {
     /// The message it answers or passes on.
     pub(crate) fn original(&self) -> Option<&str> {
         match self {
             Self::Reply { reply } => Some(&reply.message_id),
             Self::Forward { forward } => Some(&forward.message_id),
-            Self::Mail { .. } | Self::Chat { .. } | Self::ChannelPost { .. } | Self::Workflow { .. } => None,
+            Self::Mail { .. } | Self::Chat { .. } | Self::ChannelPost { .. } | Self::Workflow { .. } | Self::Bot { .. } => None,
         }
     }
 
@@ -280,7 +317,7 @@ impl Draft {
             Self::Mail { mail } => mail.from_address.as_ref(),
             Self::Reply { reply } => reply.from_address.as_ref(),
             Self::Forward { forward } => forward.from_address.as_ref(),
-            Self::Chat { .. } | Self::ChannelPost { .. } | Self::Workflow { .. } => None,
+            Self::Chat { .. } | Self::ChannelPost { .. } | Self::Workflow { .. } | Self::Bot { .. } => None,
         }
     }
 
@@ -290,7 +327,7 @@ impl Draft {
             Self::Mail { mail } => mail.context.as_deref(),
             Self::Reply { reply } => reply.context.as_deref(),
             Self::Forward { forward } => forward.context.as_deref(),
-            Self::Chat { .. } | Self::ChannelPost { .. } | Self::Workflow { .. } => None,
+            Self::Chat { .. } | Self::ChannelPost { .. } | Self::Workflow { .. } | Self::Bot { .. } => None,
         }
     }
 
@@ -303,43 +340,42 @@ impl Draft {
             Self::Chat { chat } => &chat.account_id,
             Self::ChannelPost { channel_post } => &channel_post.account_id,
             Self::Workflow { workflow } => &workflow.workflow_id,
+            Self::Bot { bot } => &bot.account_id,
         }
     }
 }
 
-impl From<MailDraft> for Draft {
-    fn from(mail: MailDraft) -> Self {
-        Self::Mail { mail }
-    }
+macro_rules! from_drafts {
+    ($($name:ident { $field:ident: $of:ident }),+) => {
+        $(
+            impl From<$of> for Draft {
+                fn from($field: $of) -> Self {
+                    Self::$name { $field }
+                }
+            }
+
+            impl From<$of> for RouteDraft {
+                fn from($field: $of) -> Self {
+                    Self::$name { $field }
+                }
+            }
+        )+
+    };
 }
 
-impl From<ReplyDraft> for Draft {
-    fn from(reply: ReplyDraft) -> Self {
-        Self::Reply { reply }
-    }
-}
+from_drafts!(
+    Mail { mail: MailDraft },
+    Reply { reply: ReplyDraft },
+    Forward { forward: ForwardDraft },
+    Chat { chat: ChatDraft },
+    ChannelPost { channel_post: ChannelPostDraft },
+    Workflow { workflow: WorkflowDraft },
+    Bot { bot: BotDraft }
+);
 
-impl From<ForwardDraft> for Draft {
-    fn from(forward: ForwardDraft) -> Self {
-        Self::Forward { forward }
-    }
-}
-
-impl From<ChatDraft> for Draft {
-    fn from(chat: ChatDraft) -> Self {
-        Self::Chat { chat }
-    }
-}
-
-impl From<ChannelPostDraft> for Draft {
-    fn from(channel_post: ChannelPostDraft) -> Self {
-        Self::ChannelPost { channel_post }
-    }
-}
-
-impl From<WorkflowDraft> for Draft {
-    fn from(workflow: WorkflowDraft) -> Self {
-        Self::Workflow { workflow }
+impl From<EndpointDraft> for Draft {
+    fn from(to_endpoint: EndpointDraft) -> Self {
+        Self::ToEndpoint { to_endpoint }
     }
 }
 

@@ -76,7 +76,8 @@ pub struct Metrics {
     pub messages_stored: u64,
     /// Sends that were parked when the engine was opened, since the store was copied or restored.
     pub sends_parked: u64,
-    /// Notifications that belong to a subscription of the store, and those that were dropped: forged, of unknown or ended subscriptions, of another tenant.
+    /// Notifications that belong to a subscription of the store, and activities of a bot in an organisation that is connected; and those that were dropped: forged, of unknown or
+    /// ended subscriptions, of another tenant.
     pub notifications: u64,
     pub notifications_refused: u64,
     pub subscriptions_made: u64,

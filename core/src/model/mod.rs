@@ -2,10 +2,13 @@
 
 mod account;
 mod address;
+mod app;
 mod backfill;
+mod bot;
 mod calendar;
 mod contact;
 mod draft;
+mod endpoint;
 mod health;
 mod inbound;
 mod retention;
@@ -22,9 +25,17 @@ mod workflow;
 
 pub use account::{Account, AccountFilter, AccountKind, AccountPage, AccountState, Approval, ConnectRequest, Feature, LinkRequest, SignIn, TenantRequest};
 pub(crate) use address::is_mail_address;
+pub use app::{AppDeveloper, AppInstall, AppLocalization, AppPackage, AppScope, AppTexts, InstallRequest};
 pub use backfill::{Backfill, BackfillEstimate, BackfillRange, BackfillState};
 pub use calendar::{Attendee, AttendeeAnswer, AttendeeKind, CalendarEvent, CalendarPage, CalendarQuery, EventKind, Sensitivity, ShowAs};
 pub use contact::{Contact, ContactPage, ContactQuery};
+pub use bot::{
+    BotActivity, BotActivityKind, BotActivityPage, BotActivityQuery, BotAnswer, BotConversation, BotConversationPage, BotConversationQuery, BotDraft, BotInvoke, BotPlaceKind, BotPlaceState, BotReceived,
+    RosterMember, RosterPage,
+};
+pub(crate) use draft::RouteDraft;
+pub(crate) use receipt::SendRoute;
+pub use endpoint::{Endpoint, EndpointChange, EndpointDraft, EndpointKind, EndpointPage, EndpointQuery, EndpointRequest, EndpointState, EndpointTarget, SubscriberLink};
 pub use draft::{Address, BodyType, Draft, FileAttachment, ForwardDraft, Importance, MailDraft, MailHeader, Preview, ReplyDraft, Signature, WorkflowDraft};
 pub use health::{AccountHealth, Badge, Health, LogField, LogLevel, LogRecord, Metrics, Transport};
 pub use inbound::{HttpRequest, HttpResponse};
@@ -37,7 +48,7 @@ pub use permission::{MailboxState, Permission, PermissionList, PermissionQuery, 
 pub use places::{ChannelKind, ChatKind, ChatMember, ChatMessage, PeopleQuery, Person, Team, TeamChannel, TeamChannels, TeamsChat};
 pub use raw::{GraphVersion, RawOutcome, RawPage, RawRequest};
 pub use teams_messages::{TeamsMessage, TeamsMessageKind, TeamsMessagePage, TeamsMessageQuery};
-pub use receipt::{AutomaticReply, Bounce, BounceKind, LastSender, OutboxFilter, Receipt, Route, SendState};
+pub use receipt::{AutomaticReply, Bounce, BounceKind, LastSender, OutboxFilter, Receipt, Route, SendPart, SendState};
 pub use teams::{ChannelPostDraft, ChatDraft, ChatImportance, FileLink, Mention, MentionTarget};
 pub use workflow::Workflow;
 

@@ -88,6 +88,7 @@ pub struct QuarantinedItem {
 /// Something that just happened; for progress and state. What must not be missed is in `changes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant)] // it crosses to hosts as it is
 pub enum Event {
     AccountConnected { account_id: String },
     AccountChanged { account_id: String, state: AccountState },
@@ -127,6 +128,20 @@ pub enum ChangeKind {
     ChatMessageRemoved,
     /// A mail that was sent has a bounce or an automatic reply; `subject_id` is its receipt.
     SendAnswered,
+    /// Somebody wrote to the bot; `subject_id` is the activity, as in all that follow.
+    BotMessage,
+    /// One that was edited, or deleted.
+    BotMessageEdited,
+    /// A reaction to a message was added or taken back.
+    BotReaction,
+    /// The bot may write there from now on.
+    BotInstalled,
+    /// It may not any more.
+    BotRemoved,
+    /// A button of a card was pressed.
+    BotCardAction,
+    /// An endpoint was added, changed, retired, or is active again; `subject_id` is its id.
+    EndpointChanged,
 }
 
 /// Which changes.
@@ -146,7 +161,7 @@ pub struct Change {
     pub cursor: String,
     pub kind: ChangeKind,
     pub account_id: String,
-    /// Id of the message, receipt, contact, event or chat message.
+    /// Id of the message, receipt, contact, event, chat message or activity of a bot.
     pub subject_id: Option<String>,
     #[serde(with = "rfc3339")]
     pub at: SystemTime,

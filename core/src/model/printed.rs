@@ -1,6 +1,6 @@
 //! What `Debug` shows of records that hold something secret: it ends up in logs.
 
-use super::{Account, Approval, ConnectRequest, HttpRequest, HttpResponse, LinkRequest, RawOutcome, RawPage, RawRequest, SignIn, TenantRequest, Workflow};
+use super::{Account, Approval, BotInvoke, ConnectRequest, HttpRequest, HttpResponse, LinkRequest, RawOutcome, RawPage, RawRequest, SignIn, TenantRequest, Workflow};
 use crate::secret::shown;
 use std::fmt;
 
@@ -21,8 +21,8 @@ macro_rules! prints {
 
 // `context` is whatever the host keeps there; it is sealed in the store.
 prints!(ConnectRequest shows { owner, features, login_hint, extra_scopes, app, tenant } addresses { redirect_uri } hides { context });
-prints!(TenantRequest shows { owner, app, tenant } addresses { redirect_uri } hides { context });
-prints!(LinkRequest shows { owner, app, tenant, login_hint } addresses { redirect_uri } hides { context });
+prints!(TenantRequest shows { owner, app, tenant, endpoint } addresses { redirect_uri } hides { context });
+prints!(LinkRequest shows { owner, app, tenant, login_hint, endpoint } addresses { redirect_uri } hides { context });
 prints!(Account shows {
     id, owner, kind, state, app, address, display_name, tenant_id, user_id, features, scopes, missing, connected_at, folders, problem, warnings, access_ends_at, delegate
 } addresses {} hides { context });
@@ -37,6 +37,8 @@ prints!(RawOutcome shows { status, request_id, error_kind, error, retry_after_ms
 // What proves that a notification is Microsoft's.
 prints!(HttpRequest shows { method } addresses { path } hides { query, headers, body });
 prints!(HttpResponse shows { status } addresses {} hides { headers, body });
+// What a person wrote or pressed, and the code of a sign-in.
+prints!(BotInvoke shows { account_id, conversation_id, activity_id, sender_id, sender_object_id, name, is_automatic, reply_to, locale } addresses {} hides { sender_name, value, verb, data, sign_in_state });
 
 #[cfg(test)]
 mod tests {

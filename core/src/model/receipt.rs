@@ -12,6 +12,51 @@ pub enum Route {
     Chat,
     ChannelPost,
     Workflow,
+    Bot,
+    /// Of a whole that went to several endpoints.
+    ToEndpoint,
+}
+
+/// The route of one send, as the outbox keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum SendRoute {
+    Mail,
+    Reply,
+    Forward,
+    Chat,
+    ChannelPost,
+    Workflow,
+    Bot,
+}
+
+impl From<SendRoute> for Route {
+    fn from(route: SendRoute) -> Self {
+        match route {
+            SendRoute::Mail => Self::Mail,
+            SendRoute::Reply => Self::Reply,
+            SendRoute::Forward => Self::Forward,
+            SendRoute::Chat => Self::Chat,
+            SendRoute::ChannelPost => Self::ChannelPost,
+            SendRoute::Workflow => Self::Workflow,
+            SendRoute::Bot => Self::Bot,
+        }
+    }
+}
+
+impl Route {
+    /// None: a whole has none.
+    pub(crate) fn of_send(self) -> Option<SendRoute> {
+        Some(match self {
+            Self::Mail => SendRoute::Mail,
+            Self::Reply => SendRoute::Reply,
+            Self::Forward => SendRoute::Forward,
+            Self::Chat => SendRoute::Chat,
+            Self::ChannelPost => SendRoute::ChannelPost,
+            Self::Workflow => SendRoute::Workflow,
+            Self::Bot => SendRoute::Bot,
+            Self::ToEndpoint => return None,
+        })
+    }
 }
 
 /// `Queued`: stored, not sent. `Sending`: under way. `Sent`: Microsoft has it. `Unknown`: it may have been sent; it is never repeated by itself.
@@ -31,7 +76,7 @@ pub enum SendState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     pub id: String,
-    /// The account it leaves from, or the workflow it goes to.
+    /// The account it leaves from, or the workflow it goes to. Empty for a whole.
     pub account_id: String,
     pub route: Route,
     pub state: SendState,
@@ -66,6 +111,26 @@ pub struct Receipt {
     /// Answers that no person wrote: out of office and the like, oldest first. Known once they are synced.
     #[serde(default)]
     pub automatic_replies: Vec<AutomaticReply>,
+    /// The endpoint it goes to; None: it goes to none.
+    #[serde(default)]
+    pub endpoint_id: Option<String>,
+    /// Id of the receipt of the whole it is a part of.
+    #[serde(default)]
+    pub whole_id: Option<String>,
+    /// Of a whole: what became of each part, in the order in which the endpoints were made. Its own state is `Queued` while none has begun, `Sending` while one is open,
+    /// then `Sent` if all were; else `Unknown` or `Failed` if one is, and `Cancelled` if all are.
+    #[serde(default)]
+    pub parts: Vec<SendPart>,
+}
+
+/// A part of a whole that was sent to endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendPart {
+    pub endpoint_id: String,
+    /// Its own receipt. None: it was refused as it was handed in, and nothing of it was stored.
+    pub receipt_id: Option<String>,
+    pub state: SendState,
+    pub reason: Option<String>,
 }
 
 /// What a mail system reported of one recipient of a sent mail (RFC 3464).

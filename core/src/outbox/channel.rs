@@ -1,11 +1,11 @@
 //! What a way out has to be able to do. The delivery loop knows routes only through [`Channel`].
 //!
-//! Adding a route is a file in [`channels`](super::channels) with its line in [`by_route`] and [`by_draft`], a variant of `Route` and of `Draft`, its word in
+//! Adding a route is a file in [`channels`](super::channels) with its line in [`by_route`] and [`by_draft`], a variant of `SendRoute` and of `RouteDraft`, its word in
 //! the store, and its record in the UDL.
 
 use super::job::{Job, Tools};
 use crate::error::{Error, Result};
-use crate::model::{Draft, Feature, FileAttachment, Route};
+use crate::model::{RouteDraft, Feature, FileAttachment, SendRoute};
 use crate::store::{ItemRow, ItemState};
 use crate::vault::Hashes;
 use serde::de::DeserializeOwned;
@@ -16,16 +16,16 @@ use std::time::SystemTime;
 /// [`Memory`](super::channels::Memory) for as long as the process lives.
 pub trait Channel: Sized + Send + Sync + 'static {
     /// What hosts hand in.
-    type Draft: Clone + Into<Draft> + Send + Sync + 'static;
+    type Draft: Clone + Into<RouteDraft> + Send + Sync + 'static;
     /// What this channel alone knows of a send. Its fields are stored beside those of [`Progress`], so it has none of their names.
     type Progress: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
 
-    const ROUTE: Route;
+    const ROUTE: SendRoute;
     /// What its sends belong to.
     const SENDER: Sender;
 
     /// None: it is a draft of another route.
-    fn of(draft: Draft) -> Option<Self::Draft>;
+    fn of(draft: RouteDraft) -> Option<Self::Draft>;
     fn terms(draft: &Self::Draft) -> Terms<'_>;
     /// Errors: InvalidInput or LimitExceeded, naming the field and the remedy. The deadline is looked at by the caller.
     fn check(draft: &Self::Draft) -> Result<()>;
@@ -97,6 +97,18 @@ pub trait Channel: Sized + Send + Sync + 'static {
         false
     }
     fn ids(progress: Self::Progress) -> Ids;
+    /// What was said by whom people can answer: an operator reads both sides.
+    fn said(_: &Self::Draft, _: &Self::Progress) -> Option<OwnWords> {
+        None
+    }
+}
+
+/// What the bot has said.
+pub struct OwnWords {
+    pub conversation_id: String,
+    /// Empty: nobody knows what Teams calls it.
+    pub activity_id: String,
+    pub text: String,
 }
 
 /// What the sends of a route belong to.
@@ -106,13 +118,15 @@ pub enum Sender {
     Account(Feature),
     /// A workflow that was added, and not removed.
     Workflow,
+    /// The bot, in an organisation that is connected.
+    Bot,
 }
 
 impl Sender {
     /// Why what was not sent yet is taken back when it goes.
     pub fn gone(self) -> &'static str {
         match self {
-            Self::Account(_) => DISCONNECTED,
+            Self::Account(_) | Self::Bot => DISCONNECTED,
             Self::Workflow => REMOVED,
         }
     }
@@ -147,6 +161,8 @@ pub struct Ids {
     pub chat_id: Option<String>,
     /// The host's own key.
     pub link: Option<String>,
+    /// Whom a message of the bot is for, by the bot's own id; no receipt shows it.
+    pub teams_user_id: Option<String>,
 }
 
 /// What is known so far of a send; sealed with the item, as one flat record.
@@ -206,28 +222,32 @@ pub enum Finding {
 macro_rules! by_route {
     ($route:expr, $channel:ident => $do:expr) => {
         match $route {
-            crate::model::Route::Mail => {
+            crate::model::SendRoute::Mail => {
                 type $channel = crate::outbox::channels::Mail;
                 $do
             }
-            crate::model::Route::Reply => {
+            crate::model::SendRoute::Reply => {
                 type $channel = crate::outbox::channels::Reply;
                 $do
             }
-            crate::model::Route::Forward => {
+            crate::model::SendRoute::Forward => {
                 type $channel = crate::outbox::channels::Forward;
                 $do
             }
-            crate::model::Route::Chat => {
+            crate::model::SendRoute::Chat => {
                 type $channel = crate::outbox::channels::Chat;
                 $do
             }
-            crate::model::Route::ChannelPost => {
+            crate::model::SendRoute::ChannelPost => {
                 type $channel = crate::outbox::channels::ChannelPost;
                 $do
             }
-            crate::model::Route::Workflow => {
+            crate::model::SendRoute::Workflow => {
                 type $channel = crate::outbox::channels::Workflow;
+                $do
+            }
+            crate::model::SendRoute::Bot => {
+                type $channel = crate::outbox::channels::Bot;
                 $do
             }
         }
@@ -239,28 +259,32 @@ pub(super) use by_route;
 macro_rules! by_draft {
     ($draft:expr, $channel:ident, $inner:ident => $do:expr) => {
         match $draft {
-            crate::model::Draft::Mail { mail: $inner } => {
+            crate::model::RouteDraft::Mail { mail: $inner } => {
                 type $channel = crate::outbox::channels::Mail;
                 $do
             }
-            crate::model::Draft::Reply { reply: $inner } => {
+            crate::model::RouteDraft::Reply { reply: $inner } => {
                 type $channel = crate::outbox::channels::Reply;
                 $do
             }
-            crate::model::Draft::Forward { forward: $inner } => {
+            crate::model::RouteDraft::Forward { forward: $inner } => {
                 type $channel = crate::outbox::channels::Forward;
                 $do
             }
-            crate::model::Draft::Chat { chat: $inner } => {
+            crate::model::RouteDraft::Chat { chat: $inner } => {
                 type $channel = crate::outbox::channels::Chat;
                 $do
             }
-            crate::model::Draft::ChannelPost { channel_post: $inner } => {
+            crate::model::RouteDraft::ChannelPost { channel_post: $inner } => {
                 type $channel = crate::outbox::channels::ChannelPost;
                 $do
             }
-            crate::model::Draft::Workflow { workflow: $inner } => {
+            crate::model::RouteDraft::Workflow { workflow: $inner } => {
                 type $channel = crate::outbox::channels::Workflow;
+                $do
+            }
+            crate::model::RouteDraft::Bot { bot: $inner } => {
+                type $channel = crate::outbox::channels::Bot;
                 $do
             }
         }
@@ -269,16 +293,16 @@ macro_rules! by_draft {
 pub(super) use by_draft;
 
 /// What sends of this route belong to.
-pub fn sender_of(route: Route) -> Sender {
+pub fn sender_of(route: SendRoute) -> Sender {
     by_route!(route, C => C::SENDER)
 }
 
 /// The same for a draft.
-pub fn sender_for(draft: &Draft) -> Sender {
+pub fn sender_for(draft: &RouteDraft) -> Sender {
     by_draft!(draft, C, _one => C::SENDER)
 }
 
 /// Permissions that a draft needs beside those of its feature.
-pub fn scopes_for(draft: &Draft) -> &'static [&'static str] {
+pub fn scopes_for(draft: &RouteDraft) -> &'static [&'static str] {
     by_draft!(draft, C, one => C::scopes(one))
 }

@@ -2,11 +2,11 @@
 
 use super::channel::{Channel, Sender, Terms, by_draft, sender_for};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Address, Draft};
+use crate::model::{Address, RouteDraft};
 use std::time::{Duration, SystemTime};
 
 /// Errors: InvalidInput or LimitExceeded, naming the field and the remedy.
-pub fn check_draft(draft: &Draft, now: SystemTime) -> Result<()> {
+pub fn check_draft(draft: &RouteDraft, now: SystemTime) -> Result<()> {
     sender(draft)?;
     by_draft!(draft, C, one => C::check(one))?;
     let Terms { key, deadline, send_at } = by_draft!(draft, C, one => C::terms(one));
@@ -35,7 +35,7 @@ pub const MOST_DRAFTS: usize = 1_000;
 pub const DRAFTS_TOTAL: usize = 64 << 20;
 
 /// The same for drafts that are handed in together; the error says which one is wrong.
-pub fn check_drafts(drafts: &[Draft], now: SystemTime) -> Result<()> {
+pub fn check_drafts(drafts: &[RouteDraft], now: SystemTime) -> Result<()> {
     if drafts.is_empty() {
         return Err(Error::invalid("There is no draft. Pass 1 to 1000 of them."));
     }
@@ -67,9 +67,9 @@ pub fn of_draft(number: usize, error: Error) -> Error {
     error.with_reason(reason)
 }
 
-fn sender(draft: &Draft) -> Result<()> {
+fn sender(draft: &RouteDraft) -> Result<()> {
     match (draft.account_id(), sender_for(draft)) {
-        ("", Sender::Account(_)) => Err(Error::invalid("account_id is empty. Pass the id of a connected account.")),
+        ("", Sender::Account(_) | Sender::Bot) => Err(Error::invalid("account_id is empty. Pass the id of a connected account.")),
         ("", Sender::Workflow) => Err(Error::invalid("workflow_id is empty. Pass the id that add_workflow gave.")),
         _ => Ok(()),
     }

@@ -4,7 +4,7 @@
 use super::channel::{Channel, by_draft};
 use super::staged::StagedFiles;
 use crate::error::{Error, Result};
-use crate::model::{Address, BodyType, Draft, FileAttachment};
+use crate::model::{Address, BodyType, RouteDraft, FileAttachment};
 use crate::vault::Hashes;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub const FORM: i64 = 1;
 
 /// The keyed hash of this content in the form of that number. Errors: Internal for a form nobody knows, which only a newer version can have stored.
-pub fn content_hash(hashes: &Hashes, draft: &Draft, staged: &StagedFiles, form: i64) -> Result<[u8; 32]> {
+pub fn content_hash(hashes: &Hashes, draft: &RouteDraft, staged: &StagedFiles, form: i64) -> Result<[u8; 32]> {
     let draft = staged.named_by_content(draft);
     let text = match form {
         0 => first_text(&draft)?,
@@ -25,7 +25,7 @@ pub fn content_hash(hashes: &Hashes, draft: &Draft, staged: &StagedFiles, form: 
 
 /// Form 1: the number of the form, the route, then for each field its tag, the length of its value in eight bytes (big-endian) and the value. Lists are
 /// their length and their items, each with its length before it.
-pub fn canonical(draft: &Draft) -> Vec<u8> {
+pub fn canonical(draft: &RouteDraft) -> Vec<u8> {
     by_draft!(draft, C, one => C::canonical(one))
 }
 
@@ -101,7 +101,7 @@ fn append(out: &mut Vec<u8>, value: &[u8]) {
 
 /// Form 0: the JSON that the first versions stored, with the fields they knew, in their order, bytes as numbers. What came later is left out, so a draft
 /// that uses it is another one.
-fn first_text(draft: &Draft) -> Result<Vec<u8>> {
+fn first_text(draft: &RouteDraft) -> Result<Vec<u8>> {
     by_draft!(draft, C, one => C::first_text(one))
 }
 

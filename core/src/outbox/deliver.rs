@@ -9,6 +9,7 @@ use super::job::{Job, Tools};
 use super::settle::given_up;
 use super::staging::sweep;
 use super::waiters::Waiters;
+use crate::bot::Connector;
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
@@ -85,9 +86,9 @@ impl Drop for InHand {
 }
 
 impl Outbox {
-    pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, flows: Flows, clock: Arc<dyn Clock>, event_bus: EventBus, pace: Pace) -> Arc<Self> {
+    pub fn new(store: Arc<dyn Store>, vault: Vault, graph: Graph, (flows, bots): (Flows, Option<Connector>), clock: Arc<dyn Clock>, event_bus: EventBus, pace: Pace) -> Arc<Self> {
         let opened_at = to_ms(clock.now());
-        let tools = Arc::new(Tools { store, vault, graph, flows, clock, memory: Memory::default(), pace, event_bus: event_bus.clone(), opened_at });
+        let tools = Arc::new(Tools { store, vault, graph, flows, bots, clock, memory: Memory::default(), pace, event_bus: event_bus.clone(), opened_at });
         Arc::new(Self { tools, event_bus, wake: Arc::new(Notify::new()), settled: watch::Sender::new(0), waiters: Waiters::default(), avoided: Mutex::default(), in_flight: InFlight::default() })
     }
 

@@ -11,7 +11,7 @@ use super::submit::{New, check_named, check_owner, conflict, item, new_item, rea
 use crate::clock::to_ms;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
-use crate::model::{Draft, Event, Receipt, Route};
+use crate::model::{RouteDraft, Event, Receipt, SendRoute};
 use crate::store::{Hold, ItemRow, ItemState, NewItem};
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ impl Outbox {
     /// Replaces the content of a send that has not left, with its time, deadline and order. The caller has checked the draft. It keeps its id, its account,
     /// its route and its key. Errors: NotFound; InvalidInput for a draft of another account, route or key; Conflict for what has left, is leaving, or has
     /// left something at the service.
-    pub async fn edit(&self, receipt_id: &str, draft: Draft, owner: Option<&str>) -> Result<Receipt> {
+    pub async fn edit(&self, receipt_id: &str, draft: RouteDraft, owner: Option<&str>) -> Result<Receipt> {
         check_owner(owner)?;
         let draft = Arc::new(draft);
         let is_replaced = self.tools.vault.with_current_keys(async || replace(&self.tools, receipt_id, &draft, owner).await).await?;
@@ -36,7 +36,7 @@ impl Outbox {
 }
 
 /// False: it is not as it was seen any more.
-async fn replace(tools: &Tools, id: &str, draft: &Arc<Draft>, owner: Option<&str>) -> Result<bool> {
+async fn replace(tools: &Tools, id: &str, draft: &Arc<RouteDraft>, owner: Option<&str>) -> Result<bool> {
     let seen = item(tools, id, owner).await?;
     check_same(&seen, draft)?;
     match seen.state {
@@ -56,7 +56,7 @@ async fn replace(tools: &Tools, id: &str, draft: &Arc<Draft>, owner: Option<&str
 }
 
 /// `signed`: what is stored of the draft, where that is another one.
-async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<Draft>, signed: Option<Draft>, staged: Arc<StagedFiles>) -> Result<bool> {
+async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<RouteDraft>, signed: Option<RouteDraft>, staged: Arc<StagedFiles>) -> Result<bool> {
     let progress = read_progress::<C::Progress>(&tools.vault, seen).await?;
     if progress.doubted {
         return Err(conflict("It may have been sent before it was queued again, so it cannot be changed. Look into the mailbox or chat."));
@@ -82,11 +82,11 @@ async fn replace_by<C: Channel>(tools: &Tools, seen: &ItemRow, draft: &Arc<Draft
     tools.store.edit(seen, item, content, now).await
 }
 
-fn check_same(seen: &ItemRow, draft: &Draft) -> Result<()> {
+fn check_same(seen: &ItemRow, draft: &RouteDraft) -> Result<()> {
     if draft.account_id() != seen.account_id {
         return Err(Error::invalid("The draft is of another account than the send. A send stays with its account: take it back with cancel, and hand in a new draft.").on_account(&seen.account_id));
     }
-    let (route, key): (Route, Option<&str>) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one).key));
+    let (route, key): (SendRoute, Option<&str>) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one).key));
     if route != seen.route {
         return Err(Error::invalid("The draft is of another kind than the send: a mail stays a mail, a chat message a chat message. Take it back with cancel, and hand in a new draft."));
     }

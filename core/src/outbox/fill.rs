@@ -6,11 +6,11 @@ use super::check::{DRAFTS_TOTAL, MOST_DRAFTS, of_draft, too_many, too_much};
 use super::payload::work_of;
 use crate::error::{Error, Result};
 use crate::markup::{self, Fields};
-use crate::model::{BodyType, Draft, Mention, Preview};
+use crate::model::{BodyType, RouteDraft, Mention, Preview};
 use std::collections::HashMap;
 
 /// The draft with its templates filled; one without merge fields as it is. Errors: InvalidInput and LimitExceeded, naming part, line and field.
-pub async fn fill(draft: Draft) -> Result<Draft> {
+pub async fn fill(draft: RouteDraft) -> Result<RouteDraft> {
     if fields_of(&draft).is_none() {
         return Ok(draft);
     }
@@ -18,7 +18,7 @@ pub async fn fill(draft: Draft) -> Result<Draft> {
 }
 
 /// The same for drafts that are handed in together; the error says which one is wrong.
-pub async fn fill_all(drafts: Vec<Draft>) -> Result<Vec<Draft>> {
+pub async fn fill_all(drafts: Vec<RouteDraft>) -> Result<Vec<RouteDraft>> {
     if drafts.iter().all(|draft| fields_of(draft).is_none()) {
         return Ok(drafts);
     }
@@ -43,28 +43,29 @@ pub async fn fill_all(drafts: Vec<Draft>) -> Result<Vec<Draft>> {
 }
 
 /// What a filled draft says.
-pub fn preview(draft: Draft) -> Preview {
+pub fn preview(draft: RouteDraft) -> Preview {
     match draft {
-        Draft::Mail { mail } => Preview { subject: mail.subject, body: mail.body, body_type: mail.body_type },
-        Draft::Reply { reply } => Preview { subject: String::new(), body: reply.body, body_type: reply.body_type },
-        Draft::Forward { forward } => Preview { subject: String::new(), body: forward.body, body_type: forward.body_type },
-        Draft::Chat { chat } => Preview { subject: String::new(), body: chat.body, body_type: chat.body_type },
-        Draft::ChannelPost { channel_post: post } => Preview { subject: post.subject.unwrap_or_default(), body: post.body, body_type: post.body_type },
-        Draft::Workflow { workflow } => Preview { subject: String::new(), body: workflow.text.unwrap_or_default(), body_type: BodyType::Text },
+        RouteDraft::Mail { mail } => Preview { subject: mail.subject, body: mail.body, body_type: mail.body_type },
+        RouteDraft::Reply { reply } => Preview { subject: String::new(), body: reply.body, body_type: reply.body_type },
+        RouteDraft::Forward { forward } => Preview { subject: String::new(), body: forward.body, body_type: forward.body_type },
+        RouteDraft::Chat { chat } => Preview { subject: String::new(), body: chat.body, body_type: chat.body_type },
+        RouteDraft::ChannelPost { channel_post: post } => Preview { subject: post.subject.unwrap_or_default(), body: post.body, body_type: post.body_type },
+        RouteDraft::Bot { bot } => Preview { subject: String::new(), body: bot.body, body_type: bot.body_type },
+        RouteDraft::Workflow { workflow } => Preview { subject: String::new(), body: workflow.text.unwrap_or_default(), body_type: BodyType::Text },
     }
 }
 
-fn fields_of(draft: &Draft) -> Option<&HashMap<String, String>> {
+fn fields_of(draft: &RouteDraft) -> Option<&HashMap<String, String>> {
     by_draft!(draft, _C, one => one.merge_fields.as_ref())
 }
 
 /// Bytes that are looked at, about: each character of a template costs more than one of a text.
-fn work(draft: &Draft) -> usize {
+fn work(draft: &RouteDraft) -> usize {
     let values: usize = fields_of(draft).into_iter().flatten().map(|(name, value)| name.len() + value.len()).sum();
     8 * (values + by_draft!(draft, C, one => C::weight(one)))
 }
 
-fn filled(mut draft: Draft) -> Result<Draft> {
+fn filled(mut draft: RouteDraft) -> Result<RouteDraft> {
     let Some(given) = by_draft!(&mut draft, _C, one => one.merge_fields.take()) else { return Ok(draft) };
     let account_id = draft.account_id().to_owned();
     let named = |e: Error| if account_id.is_empty() { e } else { e.on_account(account_id.as_str()) };
@@ -72,23 +73,24 @@ fn filled(mut draft: Draft) -> Result<Draft> {
     Ok(draft)
 }
 
-fn fill_in(draft: &mut Draft, given: &HashMap<String, String>) -> Result<()> {
+fn fill_in(draft: &mut RouteDraft, given: &HashMap<String, String>) -> Result<()> {
     let fields = Fields::new(given)?;
     match draft {
-        Draft::Mail { mail } => {
+        RouteDraft::Mail { mail } => {
             mail.subject = subject(&mail.subject, &fields)?;
             mail.body = body(&mail.body, mail.body_type, &fields, &[])?;
         }
-        Draft::Reply { reply } => reply.body = body(&reply.body, reply.body_type, &fields, &[])?,
-        Draft::Forward { forward } => forward.body = body(&forward.body, forward.body_type, &fields, &[])?,
-        Draft::Chat { chat } => chat.body = body(&chat.body, chat.body_type, &fields, &chat.mentions)?,
-        Draft::ChannelPost { channel_post: post } => {
+        RouteDraft::Reply { reply } => reply.body = body(&reply.body, reply.body_type, &fields, &[])?,
+        RouteDraft::Forward { forward } => forward.body = body(&forward.body, forward.body_type, &fields, &[])?,
+        RouteDraft::Chat { chat } => chat.body = body(&chat.body, chat.body_type, &fields, &chat.mentions)?,
+        RouteDraft::Bot { bot } => bot.body = body(&bot.body, bot.body_type, &fields, &bot.mentions)?,
+        RouteDraft::ChannelPost { channel_post: post } => {
             if let Some(text) = &post.subject {
                 post.subject = Some(subject(text, &fields)?);
             }
             post.body = body(&post.body, post.body_type, &fields, &post.mentions)?;
         }
-        Draft::Workflow { workflow } => match &workflow.text {
+        RouteDraft::Workflow { workflow } => match &workflow.text {
             Some(text) => workflow.text = Some(markup::fill("text", text, BodyType::Text, &fields)?.text),
             None => return Err(Error::invalid("merge_fields fill in the text of a post, and this one has none. Leave them out, or write a text.")),
         },

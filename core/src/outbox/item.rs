@@ -6,6 +6,7 @@
 //!    └── retry_wait ←─┴── cannot have been accepted ─────┤
 //!                                                        └─ in doubt → reconciling ─evidence→ sent · dispatching · unknown
 //!
+//! dispatching ─refused, and something is to be made first→ prepared     (the app of a bot is installed)
 //! queued, retry_wait ─edit→ queued
 //! queued, claimed, prepared, retry_wait ─cancel→ cancelled      ─deadline→ failed      failed, unknown ─retry→ queued, reconciling
 //! ```
@@ -64,6 +65,7 @@ pub fn verdict(error: &Error) -> Verdict {
         // No request ends in a place of the change feed.
         ErrorKind::Internal | ErrorKind::CursorExpired => Verdict::Defect,
         ErrorKind::InvalidInput | ErrorKind::LimitExceeded | ErrorKind::Forbidden | ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Corrupt => Verdict::Refused,
+        ErrorKind::AppNotInstalled | ErrorKind::BotBlocked | ErrorKind::ConversationGone => Verdict::Refused,
     }
 }
 

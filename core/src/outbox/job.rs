@@ -2,7 +2,9 @@
 
 use super::channel::{Channel, Ids, Progress};
 use super::channels::Memory;
+use super::own_words::OwnActivity;
 use super::payload::{content_size, open_content, work_of};
+use crate::bot::Connector;
 use crate::clock::{Clock, to_ms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventBus;
@@ -13,7 +15,7 @@ use crate::hex::hex;
 use crate::pipeline::Priority;
 use crate::runtime::Stop;
 use crate::seal::{AadContext, Sealed};
-use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, NewLink, SentMail, link_place, Pace, Step, Store, Taken, Tally, sealed_row};
+use crate::store::{Content, Hold, ItemRow, ItemState, LEASE_MS, NewItem, NewLink, Retirement, SentMail, link_place, Pace, Step, Store, Taken, Tally, sealed_row};
 use crate::vault::{DataKey, Hashes, Vault, host_link, message_id_hash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,6 +34,8 @@ pub struct Tools {
     pub vault: Vault,
     pub graph: Graph,
     pub flows: Flows,
+    /// None: there is no bot here.
+    pub bots: Option<Connector>,
     pub clock: Arc<dyn Clock>,
     pub memory: Memory,
     /// Of every mailbox.
@@ -47,6 +51,8 @@ pub struct Leaving {
     pub reason: Option<String>,
     pub next_at: Option<i64>,
     pub tidy_at: Option<i64>,
+    /// What becomes of the endpoint it was for.
+    pub retires: Option<Retirement>,
 }
 
 /// A send as it was given back, and what was claimed in its place.
@@ -185,6 +191,7 @@ impl<C: Channel> Job<C> {
         let leaving = &leaving;
         let link = &self.link(state, now).await?;
         let sent_mail = &self.sent_mail(state).await?;
+        let said = &if state == ItemState::Sent { C::said(&self.draft, &self.progress.own).map(|said| OwnActivity::new(tools, said)).transpose()? } else { None };
         let written = tools.vault.with_current_keys(|| {
             let held = held.take();
             async move {
@@ -194,9 +201,10 @@ impl<C: Channel> Job<C> {
                     None => tools.vault.content(&item.account_id).await?,
                 };
                 let sealed = seal_progress(&key, item, progress)?;
-                let Leaving { reason, next_at, tidy_at } = leaving.clone();
+                let Leaving { reason, next_at, tidy_at, retires } = leaving.clone();
                 let links = link.as_ref().map(|link| link.sealed(&key)).transpose()?.into_iter().collect();
-                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release, claim_next_until, links, sent_mail: sent_mail.clone() };
+                let said = said.as_ref().map(|said| said.sealed(&key, item, now)).transpose()?;
+                let step = Step { state, progress: Some(sealed), reason, next_at, sent_at, claim_until, tally, tidy_at, announce: release, claim_next_until, links, sent_mail: sent_mail.clone(), retires, said };
                 let stepped = tools.store.step(&item.id, item.fence, &step, now).await?;
                 Ok(stepped.map(|stepped| (item.after(&step, now), stepped.next)))
             }

@@ -5,14 +5,14 @@ use super::deliver::Outbox;
 use super::job::Tools;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
-use crate::model::{Address, Draft, LastSender};
+use crate::model::{Address, RouteDraft, LastSender};
 use crate::seal::AadContext;
 use crate::store::LastSenderRow;
 use crate::vault::{DataKey, Vault};
 use std::collections::HashMap;
 
 /// Of these drafts, in their order. None: the draft names no context, or its account is not known, which the write refuses.
-pub async fn contexts(tools: &Tools, drafts: &[Draft]) -> Result<Vec<Option<[u8; 32]>>> {
+pub async fn contexts(tools: &Tools, drafts: &[RouteDraft]) -> Result<Vec<Option<[u8; 32]>>> {
     let (mut owners, mut all) = (HashMap::new(), Vec::with_capacity(drafts.len()));
     for draft in drafts {
         let Some(context) = draft.context() else {
@@ -30,7 +30,7 @@ pub async fn contexts(tools: &Tools, drafts: &[Draft]) -> Result<Vec<Option<[u8;
 }
 
 /// What is remembered with this send, which is stored or replaced at this time.
-pub fn remembered(key: &DataKey, context: [u8; 32], draft: &Draft, used_at: i64) -> Result<LastSenderRow> {
+pub fn remembered(key: &DataKey, context: [u8; 32], draft: &RouteDraft, used_at: i64) -> Result<LastSenderRow> {
     let account_id = draft.account_id();
     let seal = |address: &Address| {
         let text = serde_json::to_vec(address).map_err(|_| Error::internal("The sender of a mail cannot be written."))?;

@@ -2,7 +2,7 @@
 
 use super::channel::{Channel, by_draft};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Draft, FileAttachment};
+use crate::model::{RouteDraft, FileAttachment};
 use crate::runtime::blocking;
 use crate::seal::AadContext;
 use crate::store::{Content, Part, sealed_row};
@@ -24,7 +24,7 @@ const LARGEST: usize = 64 << 20;
 /// The draft without attachments, and what is known of these.
 #[derive(Serialize, Deserialize)]
 struct Stored {
-    draft: Draft,
+    draft: RouteDraft,
     files: Vec<FileHead>,
 }
 
@@ -53,7 +53,7 @@ pub fn content_size(content: &Content) -> usize {
     content.parts.iter().fold(content.payload.as_bytes().len(), |sum, part| sum + part.sealed.as_bytes().len())
 }
 
-pub fn seal_content(key: &DataKey, account_id: &str, id: &str, draft: &Draft) -> Result<Content> {
+pub fn seal_content(key: &DataKey, account_id: &str, id: &str, draft: &RouteDraft) -> Result<Content> {
     let files = by_draft!(draft, C, one => C::attachments(one));
     let mut parts = Vec::new();
     for (file, attachment) in (0..).zip(files) {
@@ -78,7 +78,7 @@ fn unpack(packed: &[u8]) -> Result<Vec<u8>> {
     lz4_flex::decompress_size_prepended(packed).map_err(|_| broken())
 }
 
-pub fn open_content(key: &DataKey, account_id: &str, id: &str, content: &Content) -> Result<Draft> {
+pub fn open_content(key: &DataKey, account_id: &str, id: &str, content: &Content) -> Result<RouteDraft> {
     let text = key.open(payload_place(account_id, sealed_row(id), content.version), &content.payload)?;
     let unreadable = |e: serde_json::Error| Error::new(ErrorKind::Corrupt, "A stored send cannot be read.").with_source(e);
     if content.version == WHOLE {

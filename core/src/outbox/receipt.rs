@@ -72,7 +72,7 @@ pub fn receipt_with(item: &ItemRow, ids: Ids) -> Receipt {
     Receipt {
         id: item.id.clone(),
         account_id: item.account_id.clone(),
-        route: item.route,
+        route: item.route.into(),
         state,
         key: item.key.clone(),
         link: ids.link,
@@ -88,12 +88,15 @@ pub fn receipt_with(item: &ItemRow, ids: Ids) -> Receipt {
         is_parked,
         bounces: Vec::new(),
         automatic_replies: Vec::new(),
+        endpoint_id: item.part.as_ref().map(|part| part.endpoint_id.clone()),
+        whole_id: item.part.as_ref().map(|part| part.whole_id.clone()),
+        parts: Vec::new(),
     }
 }
 
 /// What nobody had in hand yet has none: nothing was made of it. The names of a mail, and the host's key, are known from the beginning.
 fn has_ids(item: &ItemRow) -> bool {
-    item.progress.is_some() && (item.fence > 0 || is_mail(item.route))
+    item.progress.is_some() && (item.fence > 0 || is_mail(item.route.into()))
 }
 
 fn opened_receipt(key: Option<&DataKey>, item: &ItemRow) -> Result<Receipt> {

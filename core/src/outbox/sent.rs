@@ -1,19 +1,61 @@
 //! What was sent is changed or deleted, where its route allows it.
 
 use super::channel::{by_draft, Channel};
-use super::channels::Posted;
+use super::channels::{PostedByPerson, SentByBot};
 use super::deliver::Outbox;
+use super::job::Tools;
 use super::submit::{check_owner, conflict, item, read_receipt};
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Caller;
-use crate::model::{AuditKind, Draft, Receipt, Route};
+use crate::model::{AuditKind, RouteDraft, Receipt, SendRoute};
 use crate::pipeline::Priority;
 use crate::store::{Entry, ItemRow, ItemState};
 use std::time::Duration;
 
 /// How long one request may pause in all.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A message that was sent and can be changed.
+pub enum Posted {
+    Person(PostedByPerson),
+    Bot(SentByBot),
+}
+
+impl Posted {
+    /// Errors: Conflict, for what is not changed once it was sent, and for what was sent without anybody noting where.
+    async fn of(tools: &Tools, item: &ItemRow) -> Result<Self> {
+        match item.route {
+            SendRoute::Mail | SendRoute::Reply | SendRoute::Forward => Err(conflict("A mail that was sent cannot be changed or deleted: it is with its recipients.")),
+            SendRoute::Workflow => Err(conflict("A post to a workflow cannot be changed or deleted: nobody knows where it is shown.")),
+            SendRoute::Bot => Ok(Self::Bot(SentByBot::of(tools, item).await?)),
+            SendRoute::Chat | SendRoute::ChannelPost => PostedByPerson::of(tools, item).await?.map(Self::Person).ok_or_else(|| Error::internal("A message of Teams has no place.")),
+        }
+    }
+
+    /// The permission without which Microsoft changes nothing there. None: a bot needs none.
+    pub fn scope(&self) -> Option<&'static str> {
+        match self {
+            Self::Person(posted) => Some(posted.scope()),
+            Self::Bot(_) => None,
+        }
+    }
+
+    async fn change(&self, tools: &Tools, caller: &Caller, draft: &RouteDraft) -> Result<()> {
+        match (self, draft) {
+            (Self::Person(posted), _) => posted.change(tools, caller, draft).await,
+            (Self::Bot(sent), RouteDraft::Bot { bot }) => sent.change(tools, caller, bot).await,
+            (Self::Bot(_), _) => Err(Error::internal("A message of the bot is changed by another draft.")),
+        }
+    }
+
+    async fn delete(&self, tools: &Tools, caller: &Caller) -> Result<()> {
+        match self {
+            Self::Person(posted) => posted.delete(tools, caller).await,
+            Self::Bot(sent) => sent.delete(tools, caller).await,
+        }
+    }
+}
 
 impl Outbox {
     /// A message that was posted, for who wants to change it. Errors: NotFound; Conflict when it was not sent, or cannot be changed.
@@ -31,8 +73,8 @@ impl Outbox {
     }
 
     /// The caller has checked the draft. Errors: InvalidInput for a draft of another account or kind; those of Microsoft.
-    pub async fn change_sent(&self, (seen, posted): (ItemRow, Posted), draft: &Draft) -> Result<Receipt> {
-        let route: Route = by_draft!(draft, C, _one => C::ROUTE);
+    pub async fn change_sent(&self, (seen, posted): (ItemRow, Posted), draft: &RouteDraft) -> Result<Receipt> {
+        let route: SendRoute = by_draft!(draft, C, _one => C::ROUTE);
         if draft.account_id() != seen.account_id || route != seen.route {
             return Err(Error::invalid("The draft is of another account or kind than the message that was sent. Pass the draft that was sent, with its new words."));
         }

@@ -7,9 +7,10 @@ use super::job::{Job, Leaving, Left};
 use super::receipt::receipt_with;
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountState, Event, Receipt};
+use crate::endpoints::place_hash;
+use crate::model::{AccountState, EndpointKind, Event, Receipt, SendRoute};
 use crate::random;
-use crate::store::{ItemRow, ItemState, Step, Tally};
+use crate::store::{ItemRow, ItemState, Retirement, Step, Tally};
 
 impl Outbox {
     /// Answers what is to be delivered next instead.
@@ -35,7 +36,7 @@ impl Outbox {
             }
             Outcome::Failed(error) => {
                 let tidy_at = tidy_at(job, ItemState::Failed);
-                job.leave(ItemState::Failed, Leaving { tidy_at, ..because(error.reason().to_owned()) }).await?
+                job.leave(ItemState::Failed, Leaving { tidy_at, retires: self.retires(job, &error)?, ..because(error.reason().to_owned()) }).await?
             }
             Outcome::Unknown(reason) => job.leave(ItemState::Unknown, because(reason)).await?,
             Outcome::Watch(wait, reason) => {
@@ -66,7 +67,7 @@ impl Outbox {
         let wait = if waits_for_person { 0 } else { backoff_ms(waits, error.retry_after_ms(), random::jitter()) };
         let state = if reconciling { ItemState::Reconciling } else { ItemState::RetryWait };
         let next_at = Some(job.now().saturating_add(wait));
-        job.leave(state, Leaving { reason: Some(error.reason().to_owned()), next_at, tidy_at: None }).await
+        job.leave(state, Leaving { reason: Some(error.reason().to_owned()), next_at, ..Leaving::default() }).await
     }
 
     /// An item that cannot even be opened. If something is wrong with it, it is settled, so that it does not block its lane for ever. If something is wrong
@@ -90,7 +91,7 @@ impl Outbox {
         if state.is_open() {
             self.avoid(&item.account_id);
         }
-        let step = Step { state, progress: None, reason, next_at, sent_at: None, claim_until: None, tally, tidy_at: None, announce: !state.is_open(), claim_next_until: None, links: Vec::new(), sent_mail: None };
+        let step = Step { state, progress: None, reason, next_at, sent_at: None, claim_until: None, tally, tidy_at: None, announce: !state.is_open(), claim_next_until: None, links: Vec::new(), sent_mail: None, retires: None, said: None };
         match self.tools.store.step(&item.id, item.fence, &step, to_ms(self.tools.clock.now())).await {
             Ok(Some(_)) if !state.is_open() => {
                 self.tell(&item.id, None, state, Some(error));
@@ -128,6 +129,26 @@ impl Outbox {
 
     async fn account_state(&self, account_id: &str) -> Result<Option<AccountState>> {
         self.tools.store.sender_state(account_id).await
+    }
+
+    /// A place that was refused for good gets nothing more; what is wrong with one message is not wrong with its place.
+    fn retires<C: Channel>(&self, job: &Job<C>, error: &Error) -> Result<Option<Retirement>> {
+        if job.item.part.is_none() {
+            return Ok(None);
+        }
+        Ok(match (job.item.route, error.kind()) {
+            (_, ErrorKind::AppNotInstalled | ErrorKind::BotBlocked) => {
+                let known = job.ids().teams_user_id;
+                let place = known.map(|id| place_hash(&self.tools.vault, &job.item.account_id, EndpointKind::TeamsUser, &id)).transpose()?;
+                Some(Retirement::NotInstalled(place))
+            }
+            // A mail is refused for its account; that there is no such mailbox a bounce tells.
+            (SendRoute::Mail | SendRoute::Reply | SendRoute::Forward, _) => None,
+            (_, ErrorKind::ConversationGone | ErrorKind::NotFound) => Some(Retirement::Final),
+            // A bot that an administrator disabled is so everywhere.
+            (SendRoute::Chat | SendRoute::ChannelPost | SendRoute::Workflow, ErrorKind::Forbidden) => Some(Retirement::Final),
+            _ => None,
+        })
     }
 
     /// Tells those who listen and those who wait for it.

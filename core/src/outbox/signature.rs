@@ -7,7 +7,7 @@ use super::job::Tools;
 use super::payload::work_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::markup::{as_html, markdown};
-use crate::model::{BodyType, Draft, FileAttachment, Preview, Signature};
+use crate::model::{BodyType, RouteDraft, FileAttachment, Preview, Signature};
 use crate::seal::AadContext;
 use crate::store::SignatureRow;
 use std::collections::{BTreeSet, HashMap};
@@ -42,7 +42,7 @@ impl Outbox {
     }
 
     /// What a draft that was filled and checked says, signed where it asks for that. Errors: InvalidInput, LimitExceeded.
-    pub async fn preview(&self, draft: Draft) -> Result<Preview> {
+    pub async fn preview(&self, draft: RouteDraft) -> Result<Preview> {
         let signatures = Signatures::of(&self.tools, [&draft]).await?;
         let signed = signatures.signed(&draft).await?;
         Ok(super::fill::preview(signed.unwrap_or(draft)))
@@ -95,7 +95,7 @@ fn check(signature: &Signature) -> Result<()> {
 pub struct Signatures(HashMap<String, Option<Signature>>);
 
 impl Signatures {
-    pub async fn of<'a>(tools: &Tools, drafts: impl IntoIterator<Item = &'a Draft>) -> Result<Self> {
+    pub async fn of<'a>(tools: &Tools, drafts: impl IntoIterator<Item = &'a RouteDraft>) -> Result<Self> {
         let mut found = HashMap::new();
         for draft in drafts.into_iter().filter(|draft| wants_one(draft)) {
             let account_id = draft.account_id();
@@ -108,7 +108,7 @@ impl Signatures {
 
     /// The draft with the signature below its body; None: it asks for none. Errors: InvalidInput, when the account has none, or an image of it has the name of one in
     /// the draft; LimitExceeded.
-    pub async fn signed(&self, draft: &Draft) -> Result<Option<Draft>> {
+    pub async fn signed(&self, draft: &RouteDraft) -> Result<Option<RouteDraft>> {
         if !wants_one(draft) {
             return Ok(None);
         }
@@ -121,30 +121,30 @@ impl Signatures {
     }
 }
 
-fn wants_one(draft: &Draft) -> bool {
+fn wants_one(draft: &RouteDraft) -> bool {
     match draft {
-        Draft::Mail { mail } => mail.add_signature,
-        Draft::Reply { reply } => reply.add_signature,
-        Draft::Forward { forward } => forward.add_signature,
-        Draft::Chat { .. } | Draft::ChannelPost { .. } | Draft::Workflow { .. } => false,
+        RouteDraft::Mail { mail } => mail.add_signature,
+        RouteDraft::Reply { reply } => reply.add_signature,
+        RouteDraft::Forward { forward } => forward.add_signature,
+        RouteDraft::Chat { .. } | RouteDraft::ChannelPost { .. } | RouteDraft::Workflow { .. } | RouteDraft::Bot { .. } => false,
     }
 }
 
-fn sign(mut draft: Draft, signature: &Signature) -> Result<Draft> {
+fn sign(mut draft: RouteDraft, signature: &Signature) -> Result<RouteDraft> {
     match &mut draft {
-        Draft::Mail { mail } => {
+        RouteDraft::Mail { mail } => {
             mail.add_signature = false;
             put_in(&mut mail.body, &mut mail.body_type, &mut mail.attachments, signature)?;
         }
-        Draft::Reply { reply } => {
+        RouteDraft::Reply { reply } => {
             reply.add_signature = false;
             put_in(&mut reply.body, &mut reply.body_type, &mut reply.attachments, signature)?;
         }
-        Draft::Forward { forward } => {
+        RouteDraft::Forward { forward } => {
             forward.add_signature = false;
             put_in(&mut forward.body, &mut forward.body_type, &mut forward.attachments, signature)?;
         }
-        Draft::Chat { .. } | Draft::ChannelPost { .. } | Draft::Workflow { .. } => {}
+        RouteDraft::Chat { .. } | RouteDraft::ChannelPost { .. } | RouteDraft::Workflow { .. } | RouteDraft::Bot { .. } => {}
     }
     // It is larger than what was checked.
     by_draft!(&draft, C, one => C::check(one))?;

@@ -14,7 +14,7 @@ fn usual() -> Signature {
 fn signed(body: &str, kind: BodyType, signature: &Signature) -> MailDraft {
     let to = vec![crate::model::Address { address: "alex@contoso.com".into(), name: String::new() }];
     let mail = MailDraft { account_id: "a".into(), to, body: body.into(), body_type: kind, add_signature: true, ..MailDraft::default() };
-    let Draft::Mail { mail } = sign(mail.into(), signature).unwrap() else { panic!() };
+    let RouteDraft::Mail { mail } = sign(mail.into(), signature).unwrap() else { panic!() };
     assert!(!mail.add_signature, "once");
     mail
 }

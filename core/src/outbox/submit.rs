@@ -11,13 +11,14 @@ use super::receipt::{receipt, receipt_with, receipts};
 use super::signature::Signatures;
 use super::staged::StagedFiles;
 use super::staging::{Staging, sweep};
+use super::whole::is_whole;
 use crate::clock::to_ms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::hex::hex;
-use crate::model::{Draft, Event, OutboxFilter, Receipt, SendState};
+use crate::model::{RouteDraft, Event, OutboxFilter, Receipt, SendState};
 use crate::random;
-use crate::store::{Content, Enqueued, Hold, IsUsable, Parked, ItemRow, ItemState, NewItem, Reopened, SEND_ID, of_route};
+use crate::store::{Content, Enqueued, Hold, IsUsable, NewPart, Parked, ItemRow, ItemState, NewItem, Reopened, SEND_ID, of_route};
 use crate::vault::{DataKey, Hashes};
 use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
@@ -33,8 +34,8 @@ const LEFT_TO_THE_ORIGINAL: &str = "It was taken back in a store that was copied
 impl Outbox {
     /// Makes the one draft durable. `is_bulk`: nobody waits for its outcome, so it goes after those that somebody waits for. Its account is looked at in the
     /// transaction. Errors: `NotConnected` if it may not send, for whatever reason.
-    pub async fn enqueue_one(&self, drafts: &Arc<Vec<Draft>>, is_bulk: bool, is_usable: IsUsable) -> Result<Receipt> {
-        let drafts = Drafts::new(&self.tools, drafts.clone(), is_bulk).await?;
+    pub async fn enqueue_one(&self, drafts: &Arc<Vec<RouteDraft>>, is_bulk: bool, is_usable: IsUsable) -> Result<Receipt> {
+        let drafts = Drafts::new(&self.tools, drafts.clone(), Vec::new(), is_bulk).await?;
         let enqueued = drafts.enqueue(is_usable).await?.pop().ok_or_else(lost)?;
         let receipt = drafts.accepted(0, enqueued).await?;
         failpoint!("outbox.enqueued");
@@ -48,13 +49,14 @@ impl Outbox {
     }
 
     /// Bytes of the largest staged content that this draft names, as far as it is known.
-    pub async fn largest_staged(&self, draft: &Draft) -> Result<u64> {
+    pub async fn largest_staged(&self, draft: &RouteDraft) -> Result<u64> {
         Ok(StagedFiles::of(&self.tools, [draft]).await?.largest())
     }
 
     /// Makes all drafts durable in one transaction, or none. As [`enqueue_one`](Self::enqueue_one) otherwise.
-    pub async fn enqueue_all(&self, drafts: Vec<Draft>, is_usable: IsUsable) -> Result<Vec<Receipt>> {
-        let drafts = Drafts::new(&self.tools, Arc::new(drafts), true).await?;
+    /// `parts`: by number, those that are parts of wholes; empty: none is.
+    pub async fn enqueue_all(&self, drafts: Vec<RouteDraft>, parts: Vec<Option<NewPart>>, is_bulk: bool, is_usable: IsUsable) -> Result<Vec<Receipt>> {
+        let drafts = Drafts::new(&self.tools, Arc::new(drafts), parts, is_bulk).await?;
         // A key that is known with other content is refused here; one that somebody else uses in this moment, in the transaction.
         for (number, known) in drafts.submitted().await?.into_iter().enumerate() {
             if let Some(known) = known {
@@ -78,6 +80,9 @@ impl Outbox {
     /// NotFound when it is not of an account of this owner.
     pub async fn receipt(&self, receipt_id: &str, owner: Option<String>) -> Result<Receipt> {
         check_owner(owner.as_deref())?;
+        if is_whole(receipt_id) {
+            return self.whole(receipt_id, owner.as_deref()).await;
+        }
         read_receipt(&self.tools, receipt_id, owner.as_deref()).await
     }
 
@@ -97,6 +102,14 @@ impl Outbox {
 
     /// Takes back what is provably unsent; what is cancelled already stays so.
     pub async fn cancel(&self, receipt_id: &str, owner: Option<String>) -> Result<Receipt> {
+        if is_whole(receipt_id) {
+            check_owner(owner.as_deref())?;
+            return self.cancel_parts(receipt_id, owner.as_deref()).await;
+        }
+        self.cancel_one(receipt_id, owner).await
+    }
+
+    pub(super) async fn cancel_one(&self, receipt_id: &str, owner: Option<String>) -> Result<Receipt> {
         let cancelled = cancel(&self.tools, receipt_id, owner.as_deref()).await?;
         failpoint!("outbox.cancelled");
         let receipt = self.receipt(receipt_id, None).await?;
@@ -166,7 +179,7 @@ async fn abandon(tools: &Tools, id: &str, now: i64) -> Result<bool> {
 /// Drafts that are handed in together.
 struct Drafts<'a> {
     tools: &'a Tools,
-    drafts: Arc<Vec<Draft>>,
+    drafts: Arc<Vec<RouteDraft>>,
     /// Bytes of all of them, about.
     weight: usize,
     hashes: Arc<HashMap<String, Hashes>>,
@@ -174,7 +187,7 @@ struct Drafts<'a> {
     new: Arc<Vec<New>>,
     /// By number, what is stored in the place of drafts that are signed. Their content is compared as it was handed in: the same draft is the same content, whatever
     /// became of the signature in between.
-    signed: Arc<HashMap<usize, Draft>>,
+    signed: Arc<HashMap<usize, RouteDraft>>,
 }
 
 /// A send that is about to be stored.
@@ -187,7 +200,7 @@ pub struct New {
 }
 
 impl<'a> Drafts<'a> {
-    async fn new(tools: &'a Tools, drafts: Arc<Vec<Draft>>, is_bulk: bool) -> Result<Self> {
+    async fn new(tools: &'a Tools, drafts: Arc<Vec<RouteDraft>>, parts: Vec<Option<NewPart>>, is_bulk: bool) -> Result<Self> {
         let weight = drafts.iter().map(|draft| by_draft!(draft, C, one => C::weight(one))).sum();
         let mut hashes = HashMap::new();
         for account_id in account_ids(&drafts) {
@@ -206,14 +219,16 @@ impl<'a> Drafts<'a> {
             let one = |(draft, context)| Ok(New { context, ..new_item(of(&of_account, draft)?, (draft, &contents), new_id()?, is_bulk, now)? });
             all.iter().zip(contexts).map(one).collect()
         });
-        let mut drafts = Self { tools, drafts, weight, hashes, staged, new: Arc::new(new.await?), signed: Arc::default() };
+        let mut new: Vec<New> = new.await?;
+        new.iter_mut().zip(parts).for_each(|(new, part)| new.item.part = part);
+        let mut drafts = Self { tools, drafts, weight, hashes, staged, new: Arc::new(new), signed: Arc::default() };
         drafts.signed = Arc::new(drafts.check_named().await?);
         Ok(drafts)
     }
 
     /// One that was handed in before is known, whatever became of the message that it answers, of the contents it names and of the signature it wants. Answers those
     /// that are signed.
-    async fn check_named(&self) -> Result<HashMap<usize, Draft>> {
+    async fn check_named(&self) -> Result<HashMap<usize, RouteDraft>> {
         let signatures = Signatures::of(self.tools, self.drafts.iter()).await?;
         let mut all_signed = HashMap::new();
         for (number, (draft, new)) in self.drafts.iter().zip(&*self.new).enumerate() {
@@ -297,13 +312,13 @@ impl<'a> Drafts<'a> {
 }
 
 /// What a draft names is there: the message it answers or passes on, and staged contents. Errors: NotFound, LimitExceeded.
-pub async fn check_named(tools: &Tools, draft: &Draft, staged: &StagedFiles) -> Result<()> {
+pub async fn check_named(tools: &Tools, draft: &RouteDraft, staged: &StagedFiles) -> Result<()> {
     staged.check(draft)?;
     check_original(tools, draft).await
 }
 
 /// What a draft answers or passes on is a message of its account. Errors: NotFound.
-async fn check_original(tools: &Tools, draft: &Draft) -> Result<()> {
+async fn check_original(tools: &Tools, draft: &RouteDraft) -> Result<()> {
     let Some(message_id) = draft.original() else { return Ok(()) };
     let row = tools.store.message(message_id, None).await?;
     if row.is_some_and(|row| row.account_id == draft.account_id()) {
@@ -313,12 +328,12 @@ async fn check_original(tools: &Tools, draft: &Draft) -> Result<()> {
 }
 
 /// Of these drafts, each once.
-fn account_ids(drafts: &[Draft]) -> BTreeSet<&str> {
-    drafts.iter().map(Draft::account_id).collect()
+fn account_ids(drafts: &[RouteDraft]) -> BTreeSet<&str> {
+    drafts.iter().map(RouteDraft::account_id).collect()
 }
 
 /// What belongs to the account of a draft.
-fn of<'a, T>(by_account: &'a HashMap<String, T>, draft: &Draft) -> Result<&'a T> {
+fn of<'a, T>(by_account: &'a HashMap<String, T>, draft: &RouteDraft) -> Result<&'a T> {
     by_account.get(draft.account_id()).ok_or_else(lost)
 }
 
@@ -327,7 +342,7 @@ fn lost() -> Error {
 }
 
 /// With the key of this moment.
-fn sealed(key: &DataKey, new: &New, draft: &Draft) -> Result<(NewItem, Content)> {
+fn sealed(key: &DataKey, new: &New, draft: &RouteDraft) -> Result<(NewItem, Content)> {
     let item = &new.item;
     let progress = new.progress.as_ref().map(|text| seal_first_progress(key, item, text)).transpose()?;
     let last_sender = new.context.map(|context| remembered(key, context, draft, item.created_at)).transpose()?;
@@ -339,7 +354,7 @@ fn first_progress<C: Channel>(hashes: &Hashes, id: &str, created_at: i64, link: 
     C::first_known(hashes, id, created_at)?.map(|own| progress_text(&Progress { own, link, ..Progress::default() })).transpose()
 }
 
-pub fn new_item(hashes: &Hashes, (draft, staged): (&Draft, &StagedFiles), id: String, is_bulk: bool, created_at: i64) -> Result<New> {
+pub fn new_item(hashes: &Hashes, (draft, staged): (&RouteDraft, &StagedFiles), id: String, is_bulk: bool, created_at: i64) -> Result<New> {
     let (route, Terms { key, deadline, send_at }) = by_draft!(draft, C, one => (C::ROUTE, C::terms(one)));
     let progress = by_draft!(draft, C, one => first_progress::<C>(hashes, &id, created_at, C::link(one)))?;
     let item = NewItem {
@@ -356,6 +371,7 @@ pub fn new_item(hashes: &Hashes, (draft, staged): (&Draft, &StagedFiles), id: St
         is_bulk,
         progress: None,
         last_sender: None,
+        part: None,
     };
     Ok(New { item, progress, context: None })
 }
@@ -420,7 +436,7 @@ pub async fn item(tools: &Tools, id: &str, owner: Option<&str>) -> Result<ItemRo
 }
 
 /// What leaves in order has the same one.
-fn ordering_key(hashes: &Hashes, id: &str, draft: &Draft) -> Result<String> {
+fn ordering_key(hashes: &Hashes, id: &str, draft: &RouteDraft) -> Result<String> {
     let account_id = draft.account_id();
     let (route, order, send_at) = by_draft!(draft, C, one => (C::ROUTE, C::order(one), C::terms(one).send_at));
     let (kind, by) = match order {

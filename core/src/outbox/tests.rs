@@ -18,13 +18,13 @@ mod world;
 use super::check::check_draft;
 use super::item::{Start, Verdict, backoff_ms, start, verdict};
 use crate::error::{Error, ErrorKind, Remedy, Result};
-use crate::model::{Address, ChatDraft, Draft, FileAttachment, ForwardDraft, MailDraft, Receipt, ReplyDraft};
+use crate::model::{Address, ChatDraft, RouteDraft, FileAttachment, ForwardDraft, MailDraft, Receipt, ReplyDraft};
 use crate::store::ItemState;
 use std::sync::Arc;
 
 impl super::Outbox {
     /// As the engine does, of an account that is connected.
-    pub async fn enqueue(&self, draft: Draft, is_bulk: bool) -> Result<Receipt> {
+    pub async fn enqueue(&self, draft: RouteDraft, is_bulk: bool) -> Result<Receipt> {
         check_draft(&draft, self.tools.clock.now())?;
         self.enqueue_one(&Arc::new(vec![draft]), is_bulk, |_, _| true).await
     }
@@ -40,7 +40,7 @@ fn mail() -> MailDraft {
     }
 }
 
-fn kind(draft: impl Into<Draft>) -> Option<ErrorKind> {
+fn kind(draft: impl Into<RouteDraft>) -> Option<ErrorKind> {
     check_draft(&draft.into(), crate::clock::from_ms(1_000)).err().map(|e| e.kind())
 }
 

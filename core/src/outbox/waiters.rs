@@ -1,6 +1,7 @@
 //! Who waits for what became of a send. They are called by its id: of many sends, one that is settled wakes only those who asked for it.
 
 use super::deliver::Outbox;
+use super::whole::is_whole;
 use crate::clock::to_ms;
 use crate::error::Result;
 use crate::model::{Receipt, SendState};
@@ -14,6 +15,10 @@ use tokio::sync::Notify;
 impl Outbox {
     /// Waits for the outcome, at most `limit`; the receipt then says `queued` or `sending`.
     pub async fn wait(&self, receipt_id: &str, limit: Duration) -> Result<Receipt> {
+        if is_whole(receipt_id) { self.wait_for_parts(receipt_id, limit).await } else { self.wait_for_one(receipt_id, limit).await }
+    }
+
+    pub(super) async fn wait_for_one(&self, receipt_id: &str, limit: Duration) -> Result<Receipt> {
         let until = to_ms(self.tools.clock.now()).saturating_add(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
         let mut deadline = self.tools.clock.deadline(limit);
         let waiting = self.waiters.of(receipt_id);
@@ -31,7 +36,7 @@ impl Outbox {
                 return Ok(now);
             }
             // What somebody waits for may be taken in hand where there is no capacity for the rest.
-            if self.in_flight.is_full(&of_route(&now.account_id, now.route)) {
+            if now.route.of_send().is_some_and(|route| self.in_flight.is_full(&of_route(&now.account_id, route))) {
                 self.wake();
             }
             is_called = tokio::select! {

@@ -25,6 +25,11 @@ const MOST_TOKENS: usize = 2;
 /// Who knows the tokens. `stale`: that one was refused, so the same again is no answer. `claims`: what the service asks the new one to hold, as JSON.
 pub trait TokenSource: Send + Sync {
     fn token(&self, account_id: String, stale: Option<AccessToken>, claims: Option<String>) -> BoxFuture<'static, Result<AccessToken>>;
+    /// A token of the bot, for the Bot Connector; `account_id` is the organisation's account. `stale`: that one was refused.
+    fn bot_token(&self, account_id: String, stale: Option<AccessToken>) -> BoxFuture<'static, Result<AccessToken>> {
+        let _ = (account_id, stale);
+        Box::pin(std::future::ready(Err(Error::internal("There is no bot."))))
+    }
     /// Whose limits the account's requests count against. Asked before every request, so it should be known in memory.
     fn mailbox(&self, account_id: &str) -> BoxFuture<'static, Arc<Mailbox>> {
         Box::pin(std::future::ready(Mailbox::of_account(account_id)))
@@ -125,7 +130,7 @@ impl Tokens {
                 return Ok(answer);
             }
             // Claims that repeat what was sent are no claims.
-            let claims = challenge::claims(refused.headers()).filter(|claims| !secrets.shares(claims));
+            let claims = challenge::claims(refused.headers()).filter(|claims| !secrets.shares(claims) && request.purpose != Purpose::Bot);
             // After any fresh token, only what it was not asked for is a reason to ask for another.
             let again = tried.is_empty() || (claims.is_some() && !tried.contains(&claims) && tried.len() < MOST_TOKENS);
             if !again {
@@ -140,13 +145,17 @@ impl Tokens {
     }
 
     async fn report(&self, request: &Request, token: AccessToken, claims: Option<String>, certain: bool) {
+        // What the Bot Connector refuses says nothing of the account at Graph.
+        if request.purpose == Purpose::Bot {
+            return;
+        }
         if let (Some(source), Some(account_id)) = (self.source(), request.account_id.clone()) {
             source.refused(account_id, token, claims, certain).await;
         }
     }
 
     fn accepted(&self, request: &Request) {
-        if let (None, Some(account_id), Some(source)) = (&request.bearer, &request.account_id, self.source()) {
+        if let (true, None, Some(account_id), Some(source)) = (request.purpose.is_graph(), &request.bearer, &request.account_id, self.source()) {
             source.accepted(account_id);
         }
     }
@@ -157,6 +166,10 @@ impl Tokens {
 
     /// None: this purpose gets no Authorization header, whatever the request says.
     async fn token(&self, request: &Request, stale: Option<AccessToken>, claims: Option<String>) -> Result<Option<AccessToken>> {
+        if request.purpose == Purpose::Bot {
+            let (Some(account_id), Some(source)) = (request.account_id.clone(), self.source()) else { return Err(crate::runtime::closed()) };
+            return source.bot_token(account_id, stale).await.map(Some).map_err(nothing_sent);
+        }
         if !request.purpose.is_graph() {
             return Ok(None);
         }

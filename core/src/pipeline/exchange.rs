@@ -34,9 +34,9 @@ pub async fn exchange(request: &Request, mut headers: HeaderMap, token: Option<&
     Ok(answer)
 }
 
-/// Connections are kept for the requests of one account to Graph, and for its uploads. Sign-ins have one for each request.
+/// Connections are kept for the requests of one account to Graph and to the Bot Connector, and for its uploads. Sign-ins have one for each request.
 fn line(request: &Request) -> Option<Line> {
-    request.account_id.clone().filter(|_| request.purpose.is_graph() || request.purpose.is_upload()).map(Line)
+    request.account_id.clone().filter(|_| request.purpose.is_graph() || request.purpose.is_upload() || request.purpose == Purpose::Bot).map(Line)
 }
 
 fn build(request: &Request, mut headers: HeaderMap, token: Option<&AccessToken>) -> Result<http::Request<Bytes>> {

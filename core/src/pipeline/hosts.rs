@@ -40,6 +40,8 @@ impl Hosts {
             Purpose::Upload => self.is_upload_host(url, &self.endpoints.uploads),
             Purpose::FileUpload => self.is_upload_host(url, &self.endpoints.file_uploads),
             Purpose::Workflow => self.is_workflow(url),
+            Purpose::Bot => self.is_bot_connector(url),
+            Purpose::BotKeys => self.endpoints.bots.keys.as_ref().is_some_and(|keys| same_origin(url, keys) && url.path().starts_with("/v1/.well-known/") && !climbs(url.path())),
         };
         if !allowed {
             return Err(refused("is not on the list of hosts for this cloud"));
@@ -49,6 +51,29 @@ impl Hosts {
             return Err(refused("is not https"));
         }
         Ok(())
+    }
+
+    /// A service URL that was received or stored, with `/` at its end. Errors: LinkRejected; nothing of it is repeated.
+    pub fn service_url(&self, text: &str) -> Result<Url> {
+        let mut url = self.received(text, Purpose::Bot)?;
+        // The parser has gone up by now, and the path says nothing of it any more.
+        if climbs(text) {
+            return Err(refused("leads upwards"));
+        }
+        if url.query().is_some() {
+            return Err(refused("has a query, which no service URL has"));
+        }
+        let path = format!("{}/", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        Ok(url)
+    }
+
+    /// A host of the list, by its exact name; on a loopback cloud, the very one that was configured.
+    fn is_bot_connector(&self, url: &Url) -> bool {
+        let bots = &self.endpoints.bots;
+        let is_listed = url.scheme() == "https" && url.port().is_none() && url.host_str().is_some_and(|host| bots.hosts.iter().any(|known| known == host));
+        let is_here = self.endpoints.loopback && bots.service.as_ref().is_some_and(|service| same_origin(url, service));
+        (is_listed || is_here) && !climbs(url.path())
     }
 
     /// One that begins with a dot is what the names of hosts end with.
@@ -142,6 +167,39 @@ mod tests {
         assert!(public().received("https://outlook.office.com:8443/x", Purpose::Upload).is_err());
         assert!(public().received("https://graph.microsoft.com/v1.0/me", Purpose::Identity).is_err());
         assert!(public().received(&format!("https://graph.microsoft.com/v1.0/{}", "a".repeat(40_000)), Purpose::Graph).is_err());
+    }
+
+    #[test]
+    fn a_service_url_is_at_a_host_of_the_list() {
+        for (good, as_kept) in [
+            ("https://smba.trafficmanager.net/emea/", "https://smba.trafficmanager.net/emea/"),
+            ("https://smba.trafficmanager.net/amer", "https://smba.trafficmanager.net/amer/"),
+            ("https://SMBA.trafficmanager.net:443/amer/tenant//", "https://smba.trafficmanager.net/amer/tenant/"),
+            ("https://smba.infra.gcc.teams.microsoft.com/gcc", "https://smba.infra.gcc.teams.microsoft.com/gcc/"),
+        ] {
+            assert_eq!(public().service_url(good).unwrap().as_str(), as_kept, "{good}");
+        }
+        for bad in [
+            "http://smba.trafficmanager.net/emea/",
+            "https://smba.trafficmanager.net:8443/emea/",
+            "https://smba.trafficmanager.net/emea/?a=b",
+            "https://smba.trafficmanager.net/emea/#a",
+            "https://smba.trafficmanager.net/emea/..%2f..",
+            "https://smba.trafficmanager.net/%2e%2e/x",
+            "https://smba.trafficmanager.net@evil.example/emea/",
+            "https://a@b@smba.trafficmanager.net/emea/",
+            "https://smba.trafficmanager.net.evil.example/emea/",
+            "https://smba.trafficmanager.net./emea/",
+            "https://xsmba.trafficmanager.net/emea/",
+            "https://smba.trafficmanager.net\\@evil.example/",
+            "https://graph.microsoft.com/v1.0/",
+            "https://smba.infra.gov.teams.microsoft.us/gcch",
+            "smba.trafficmanager.net/emea",
+            "",
+        ] {
+            assert!(public().service_url(bad).is_err(), "{bad}");
+        }
+        assert!(public().received("https://smba.trafficmanager.net/emea/v3/conversations", Purpose::Graph).is_err());
     }
 
     #[test]

@@ -57,7 +57,7 @@ use crate::error::{Error, Result};
 use crate::metrics::Meters;
 use crate::throttle::Throttle;
 use schedule::{Scheduler, Turns};
-use scope::{RateScope, Service};
+use scope::{RateScope, Service, Thread};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tracing::Instrument;
@@ -93,8 +93,9 @@ impl Pipeline {
         let headers = request.headers.clone();
         let (request, headers, trace) = (&request, &headers, &trace);
         let (scope, began) = (self.scope(request).await, self.clock.elapsed());
-        let place = scope::place_of(request.url.path());
-        let turns = &Turns::new(&self.scheduler, &scope, place, request.cost, request.priority, request.max_wait);
+        let place = if request.purpose == Purpose::Bot { None } else { scope::place_of(request.url.path()) };
+        let thread = request.thread.clone().map(|id| Thread { id, is_write: request.method != http::Method::GET });
+        let turns = &Turns::new(&self.scheduler, &scope, place, request.cost, request.priority, request.max_wait).in_thread(thread);
         let sending = retry::run(&*self.clock, turns, &self.retry_budget, request, |attempt| async move {
             if attempt > 1 {
                 self.meters.retries.up();
@@ -184,8 +185,10 @@ impl Pipeline {
             (Some(id), Purpose::Workflow) => RateScope::Uncounted(id.clone()),
             // One organisation or application that is throttled does not hold up the sign-ins of others.
             (None, Purpose::Identity) => RateScope::Uncounted(request.share.clone()),
+            (_, Purpose::BotKeys) => RateScope::Uncounted("bot keys".to_owned()),
             // Asked about a new token, mostly while another request waits for it.
             (Some(id), _) if request.bearer.is_some() => RateScope::Uncounted(format!("token/{id}")),
+            (Some(id), Purpose::Bot) => RateScope::Graph(Service::Bots, self.tokens.mailbox(id).await),
             (Some(id), _) => RateScope::Graph(Service::of(&request.method, request.url.path()), self.tokens.mailbox(id).await),
             (None, _) => RateScope::None,
         }

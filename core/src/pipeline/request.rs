@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// Which service a request is for. Each has its own hosts, and only Graph, in either of its versions, ever gets an Authorization header.
+/// Which service a request is for. Each has its own hosts. Only Graph, in either of its versions, and the Bot Connector ever get an Authorization header, each
+/// with tokens of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     Identity,
@@ -27,6 +28,10 @@ pub enum Purpose {
     FileUpload,
     /// URLs that take posts, and prove by themselves that one may.
     Workflow,
+    /// The Bot Connector, which takes what a bot says.
+    Bot,
+    /// The keys with which it signs what it posts to a bot.
+    BotKeys,
 }
 
 impl Purpose {
@@ -75,6 +80,8 @@ pub const MAX_STREAMED: usize = 16 << 20;
 pub const MAX_TOKEN: usize = 256 << 10;
 /// An answer of a workflow.
 pub const MAX_POSTED: usize = 64 << 10;
+/// An answer of the Bot Connector: a page of a roster of 500 people.
+pub const MAX_ROSTER: usize = 2 << 20;
 /// OpenID metadata and signing keys.
 pub const MAX_KEYS: usize = 1 << 20;
 
@@ -122,6 +129,8 @@ pub struct Request {
     pub account_id: Option<String>,
     /// Who shares a Retry-After of a sign-in that has no account yet: the tenant, and the application where one asks.
     pub share: String,
+    /// The conversation of a bot that it counts in.
+    pub thread: Option<String>,
     /// Used instead of the account's token: the first request of an account that is not stored yet.
     pub bearer: Option<AccessToken>,
     pub priority: Priority,
@@ -155,6 +164,7 @@ impl Request {
             safety: Safety::Repeatable,
             account_id: None,
             share: String::new(),
+            thread: None,
             bearer: None,
             priority: Priority::Interactive,
             cost: Cost::ONE,
@@ -165,6 +175,8 @@ impl Request {
                 Purpose::Identity => MAX_TOKEN,
                 Purpose::Graph | Purpose::Beta | Purpose::Upload | Purpose::FileUpload => MAX_PAGE,
                 Purpose::Workflow => MAX_POSTED,
+                Purpose::Bot => MAX_ROSTER,
+                Purpose::BotKeys => MAX_KEYS,
             },
             sink: None,
             whole: None,

@@ -16,12 +16,14 @@ pub enum Service {
     Directory,
     /// OneDrive and SharePoint.
     Files,
+    /// The Bot Connector: what a bot says in one organisation.
+    Bots,
     /// Everything else: planner, tasks, reports and what is to come. What refuses there stops neither mail nor chats.
     Other,
 }
 
 impl Service {
-    pub const ALL: [Self; 6] = [Self::Outlook, Self::Teams, Self::TeamsMessages, Self::Directory, Self::Files, Self::Other];
+    pub const ALL: [Self; 7] = [Self::Outlook, Self::Teams, Self::TeamsMessages, Self::Directory, Self::Files, Self::Bots, Self::Other];
 
     /// Of a request, by its path below Graph's version.
     pub fn of(method: &Method, path: &str) -> Self {
@@ -56,6 +58,13 @@ impl Service {
             Some(_) => Self::Other,
         }
     }
+}
+
+/// A conversation of a bot in which Teams counts what the bot says there, and apart from it what the bot asks of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Thread {
+    pub id: String,
+    pub is_write: bool,
 }
 
 /// The chat or channel that a path below Graph's version is about: Teams counts what is asked of each. None: of no one of them.

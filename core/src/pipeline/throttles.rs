@@ -2,7 +2,7 @@
 //! in its window. Noted as it comes, and taken by whoever stores it, so that no request waits for a disk.
 
 use super::retry::LONGEST_WAIT;
-use super::scope::{Mailbox, RateScope, Service};
+use super::scope::{Mailbox, RateScope, Service, Thread};
 use crate::clock::{from_ms, to_ms};
 use crate::throttle::{RequestsMade, Throttle};
 use std::collections::{HashMap, HashSet};
@@ -11,9 +11,12 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 
 /// A shorter one is over before a process is there again.
-const WORTH_KEEPING: Duration = Duration::from_secs(5);
+pub const WORTH_KEEPING: Duration = Duration::from_secs(5);
 /// The service of a sign-in's, which has the account's id as `user_id`.
 const SIGN_IN: &str = "sign_in";
+/// What the service of a conversation of a bot begins with, by whether something is said there.
+const SAID: &str = "bots/said/";
+const ASKED: &str = "bots/asked/";
 
 /// Written into stores: a word is never renamed.
 fn word(service: Service) -> &'static str {
@@ -23,6 +26,7 @@ fn word(service: Service) -> &'static str {
         Service::TeamsMessages => "teams_messages",
         Service::Directory => "directory",
         Service::Files => "files",
+        Service::Bots => "bots",
         Service::Other => "other",
     }
 }
@@ -49,6 +53,18 @@ pub fn scope_of(throttle: &Throttle) -> Option<RateScope> {
     let service = Service::ALL.into_iter().find(|service| word(*service) == throttle.service)?;
     let mailbox = Mailbox { client_id: throttle.client_id.clone(), tenant_id: throttle.tenant_id.clone(), user_id: throttle.user_id.clone() };
     Some(RateScope::Graph(service, Arc::new(mailbox)))
+}
+
+/// Of one conversation of a bot.
+pub fn of_thread(mailbox: Mailbox, thread: &Thread, until: i64, made: Option<RequestsMade>) -> Throttle {
+    let Mailbox { client_id, tenant_id, user_id } = mailbox;
+    Throttle { client_id, tenant_id, user_id, service: format!("{}{}", if thread.is_write { SAID } else { ASKED }, thread.id), until, made }
+}
+
+/// None: it is of no conversation.
+pub fn thread_of(throttle: &Throttle) -> Option<Thread> {
+    let of = |prefix: &str, is_write| throttle.service.strip_prefix(prefix).map(|id| Thread { id: id.to_owned(), is_write });
+    of(SAID, true).or_else(|| of(ASKED, false))
 }
 
 /// What is left of a Retry-After. However clocks were set meanwhile, it is no longer than any.
@@ -86,6 +102,11 @@ impl Unkept {
             self.all().busy.extend(scopes);
             self.is_noted.notify_one();
         }
+    }
+
+    /// There is some that is kept elsewhere.
+    pub fn wake(&self) {
+        self.is_noted.notify_one();
     }
 
     /// Until there is some.

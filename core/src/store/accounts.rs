@@ -1,5 +1,6 @@
 //! Accounts, their tokens and keys, sign-in attempts, leases.
 
+use super::endpoints::EndpointRow;
 use crate::error::Result;
 use crate::model::{AccountKind, AccountState, Feature};
 use crate::seal::Sealed;
@@ -45,6 +46,8 @@ pub struct AccountRow {
     pub approver: Approver,
     /// Of a shared mailbox: the account whose token opens it.
     pub delegate: Option<String>,
+    /// What kind of account that is, as it was read; stored with that one alone.
+    pub delegate_kind: Option<AccountKind>,
 }
 
 /// Whether somebody who may approve for the organisation has signed in to its account.
@@ -85,7 +88,13 @@ impl AccountRow {
             claims_version: 0,
             approver: Approver::Unsaid,
             delegate: None,
+            delegate_kind: None,
         }
+    }
+
+    /// Its token is the application's own: it is an organisation, or a mailbox that an organisation opens.
+    pub fn is_app_only(&self) -> bool {
+        self.kind == AccountKind::Tenant || self.delegate_kind == Some(AccountKind::Tenant)
     }
 
     /// `user_id` of an account that waits for its first sign-in. Holds a slash, which no id of Microsoft's does.
@@ -252,6 +261,8 @@ pub struct NewConnection<'a> {
     pub keys: &'a [NewKey],
     /// An account nobody ever signed in to, erased in the same step.
     pub replaces: Option<&'a str>,
+    /// Made in the same step, once the account is there.
+    pub endpoint: Option<&'a EndpointRow>,
 }
 
 /// What changes about an account.

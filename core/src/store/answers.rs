@@ -49,6 +49,8 @@ pub struct NewAnswer {
     pub at: i64,
     /// [`SendAnswers`] under the content key, for its [`answer_place`].
     pub sealed: Sealed,
+    /// Why the mail will never arrive, if it says so.
+    pub given_up: Option<String>,
 }
 
 /// What one message says of one send.

@@ -2,11 +2,11 @@
 
 use super::outbox::{Content, ItemRow};
 use super::words::Word;
-use crate::model::Route;
+use crate::model::SendRoute;
 use std::collections::HashMap;
 
 /// How the sends of one account by one route are named in a list of exceptions.
-pub fn of_route(account_id: &str, route: Route) -> String {
+pub fn of_route(account_id: &str, route: SendRoute) -> String {
     format!("{account_id}/{}", route.word())
 }
 

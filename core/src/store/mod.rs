@@ -9,6 +9,7 @@ mod addresses;
 mod answers;
 mod audit;
 mod backfills;
+mod bots;
 mod cache;
 mod calendar;
 mod chats;
@@ -16,6 +17,7 @@ mod claims;
 mod contacts;
 mod copies;
 mod edits;
+mod endpoints;
 mod health;
 mod keyring;
 mod last_senders;
@@ -60,6 +62,7 @@ pub use chats::ChatStore;
 pub use contacts::{ContactBatch, ContactFolderRow, ContactRow, ContactStore, ContactWindow, KnownContact, NewContact, contact_cursor_place, contact_place};
 pub use copies::{Copied, CopyStore, Parked};
 pub use edits::{EditBatch, EditEnd, EditRow, EditStore, EditedProperty, EndedEdit, MessageEdit, edit_place, edit_row};
+pub use endpoints::{EndpointRow, EndpointStore, EndpointWindow, MOST_ENDPOINTS, PartOf, RefusedPart, Retirement, WHOLE_ID, WholeRow, endpoint_place};
 pub use health::{HealthError, HealthRow, HealthStore};
 pub use keyring::{HANDOVER_MS, KeyHandover, KeyFate, KeyStore, NewRoot, ROOT_KDF, ROOT_WRAPPED, Retired, RingKey, SealedValue, RowRef, is_outdated, outdated_key, moved_on, outdated, unready, unready_ring};
 pub use last_senders::{LastSenderRow, LastSenderStore};
@@ -70,11 +73,15 @@ pub use mail::{
     QuarantineRow, Question, Refusal, SearchText, Settled, SyncedFolder, Unlisted, pause_ms,
 };
 pub use claims::{Awaited, ClaimRequest, Claimed, Claims, Taken, Due, DueRequest, NextDue, Wanted, of_route};
-pub use outbox::{Content, Enqueued, Hold, IsUsable, ItemRow, ItemState, NewItem, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Stepped, Tally, Tidied, is_alone, sealed_row};
+pub use outbox::{Content, Enqueued, Hold, IsUsable, ItemRow, ItemState, NewItem, NewPart, OutboxStore, PAST_DEADLINE, Part, Reopened, SEND_ID, Step, Stepped, Tally, Tidied, is_alone, sealed_row};
 pub use paces::{PACE_DAY_MS, Pace, PaceRequest, PaceStore};
 pub use polls::{LONGEST_POLL_PAUSE_MS, TOLD_PAUSE_MS, Poll, PollRequest, PollState, PollStore, poll_lease};
 pub use rules::{RuleRow, RuleStore, rule_place};
 pub use purge::{PurgeRow, PurgeStore, Purged};
+pub use bots::{
+    ActivityBatch, ActivityRow, BotPersonBy, BotPersonRow, BotStore, BotTokenRow, BotWindow, ConversationRow, NewActivity, activity_place, bot_person_place, bot_token_place,
+    conversation_place,
+};
 pub use addresses::{AddressStore, MessageAddresses};
 pub use threads::{ThreadPage, ThreadPlace, ThreadRow, ThreadStore, ThreadWindow};
 pub use throttles::ThrottleStore;
@@ -98,7 +105,7 @@ pub fn peek(data_dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// What a backend promises; SQLite is one, PostgreSQL can be another.
 pub trait Store:
-    AccountStore + AddressStore + BackfillStore + CacheStore + CalendarStore + AnswerStore + ChatStore + ContactStore + CopyStore + EditStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + TeamsMessageStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
+    AccountStore + AddressStore + BackfillStore + BotStore + CacheStore + CalendarStore + AnswerStore + ChatStore + ContactStore + CopyStore + EditStore + EndpointStore + KeyStore + OutboxStore + LinkStore + MailStore + HealthStore + AuditStore + LastSenderStore + PaceStore + PollStore + PurgeStore + RuleStore + TeamsMessageStore + SignatureStore + StagingStore + ThreadStore + SubscriptionStore + ThrottleStore + TrimStore + WorkflowStore + Send + Sync
 {
     /// Ends all connections; later calls fail with `Closed`.
     fn close(&self);

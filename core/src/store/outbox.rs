@@ -1,9 +1,10 @@
 //! What leaves: one row per send, from the moment it was accepted.
 
 use crate::error::Result;
-use crate::model::{OutboxFilter, Route, SendState};
+use crate::model::{OutboxFilter, SendRoute, SendState};
 use crate::seal::Sealed;
 use super::accounts::AccountRow;
+use super::endpoints::{PartOf, Retirement, WholeRow};
 use super::last_senders::LastSenderRow;
 use super::claims::{ClaimRequest, Claims, DueRequest, NextDue, Taken};
 use async_trait::async_trait;
@@ -55,7 +56,7 @@ pub struct NewItem {
     /// [`SEND_ID`] and 128 random bits.
     pub id: String,
     pub account_id: String,
-    pub route: Route,
+    pub route: SendRoute,
     /// Sends of one lane leave in order. One that ends in the id is of this send alone ([`is_alone`]).
     pub ordering_key: String,
     pub key: Option<String>,
@@ -73,6 +74,15 @@ pub struct NewItem {
     pub progress: Option<Sealed>,
     /// Who its owner writes as in its context. None: it names no context.
     pub last_sender: Option<LastSenderRow>,
+    pub part: Option<NewPart>,
+}
+
+/// That it is a part of a whole.
+#[derive(Debug, Clone)]
+pub struct NewPart {
+    pub of: PartOf,
+    /// Of the first part: the whole, which is stored with it.
+    pub whole: Option<WholeRow>,
 }
 
 /// A draft under the content key.
@@ -101,7 +111,7 @@ pub struct Part {
 pub struct ItemRow {
     pub id: String,
     pub account_id: String,
-    pub route: Route,
+    pub route: SendRoute,
     pub key: Option<String>,
     pub state: ItemState,
     /// Those that may have had an effect or ended with their worker. Counted before each, taken back if it had none.
@@ -127,6 +137,7 @@ pub struct ItemRow {
     pub is_bulk: bool,
     /// Attachments are stored with it or staged, which its delivery holds in memory, all or by pieces.
     pub has_files: bool,
+    pub part: Option<PartOf>,
 }
 
 /// What the copying of a store means for a send that was open then.
@@ -164,6 +175,7 @@ impl ItemRow {
             hold: Hold::None,
             is_bulk: item.is_bulk,
             has_files,
+            part: item.part.as_ref().map(|part| part.of.clone()),
         }
     }
 
@@ -246,6 +258,10 @@ pub struct Step {
     pub links: Vec<super::NewLink>,
     /// What the mail is known by in the mailbox, should it be answered.
     pub sent_mail: Option<super::SentMail>,
+    /// When it failed for good: what becomes of the endpoint it is for, if it is for one. `reason` is why.
+    pub retires: Option<Retirement>,
+    /// What the bot said with it.
+    pub said: Option<super::NewActivity>,
 }
 
 /// A step that was taken.
@@ -277,7 +293,7 @@ pub enum Tidied {
 }
 
 /// Whether an account may send by a route, as it is stored. A workflow takes posts as long as it is there.
-pub type IsUsable = fn(&AccountRow, Route) -> bool;
+pub type IsUsable = fn(&AccountRow, SendRoute) -> bool;
 
 #[async_trait]
 pub trait OutboxStore {

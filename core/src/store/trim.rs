@@ -7,7 +7,7 @@ use async_trait::async_trait;
 #[derive(Debug, Clone, Copy)]
 pub struct Kept {
     pub now: i64,
-    /// Changes and tombstones from then on.
+    /// Changes, tombstones and what was said to a bot from then on.
     pub changes_since: i64,
     /// As many changes of one account, whatever their age.
     pub most_changes: u32,

@@ -2,7 +2,7 @@
 
 use super::{Approver, BackfillPhase, BackfillWish, EditedProperty, ItemState, KeyPurpose, SubscriptionState};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountKind, AccountState, AuditKind, BackfillRange, ChangeKind, Feature, MessageKind, QuarantineKind, Route};
+use crate::model::{AccountKind, AccountState, AuditKind, BackfillRange, BotActivityKind, BotPlaceKind, BotPlaceState, ChangeKind, EndpointKind, EndpointState, Feature, MessageKind, QuarantineKind, SendRoute};
 
 /// For words and values of the store that no release wrote.
 pub fn corrupt(what: &str) -> Error {
@@ -76,7 +76,26 @@ words!(MessageKind, "a kind of message", { Ordinary = "ordinary", Bounce = "boun
 
 words!(EditedProperty, "a property", { Read = "read", Flag = "flag", Categories = "categories", Place = "place" });
 
-words!(Route, "a route", { Mail = "mail", Reply = "reply", Forward = "forward", Chat = "chat", ChannelPost = "channel_post", Workflow = "workflow" });
+words!(SendRoute, "a route", { Mail = "mail", Reply = "reply", Forward = "forward", Chat = "chat", ChannelPost = "channel_post", Workflow = "workflow", Bot = "bot" });
+
+words!(EndpointKind, "a kind of endpoint", { TeamsChannel = "teams_channel", TeamsUser = "teams_user", Workflow = "workflow", Chat = "chat", Mail = "mail" });
+
+words!(EndpointState, "a state of an endpoint", { Active = "active", Retired = "retired" });
+
+words!(BotPlaceKind, "a kind of conversation", { Personal = "personal", Group = "group", Channel = "channel" });
+
+words!(BotActivityKind, "a kind of activity", {
+    Message = "message",
+    MessageEdited = "message_edited",
+    MessageDeleted = "message_deleted",
+    ReactionAdded = "reaction_added",
+    ReactionRemoved = "reaction_removed",
+    Installed = "installed",
+    Removed = "removed",
+    CardAction = "card_action",
+});
+
+words!(BotPlaceState, "a state of a conversation", { Open = "open", NotInstalled = "not_installed", Blocked = "blocked", Gone = "gone" });
 
 words!(KeyPurpose, "a key purpose", { Store = "store", Secrets = "secrets", Content = "content", Hashes = "hashes", Audit = "audit" });
 
@@ -92,8 +111,15 @@ words!(ChangeKind, "a kind of change", {
     EventChanged = "event_changed",
     EventRemoved = "event_removed",
     ChatMessageChanged = "chat_message_changed",
+    BotMessage = "bot_message",
+    BotMessageEdited = "bot_message_edited",
+    BotReaction = "bot_reaction",
+    BotInstalled = "bot_installed",
+    BotRemoved = "bot_removed",
+    BotCardAction = "bot_card_action",
     ChatMessageRemoved = "chat_message_removed",
     SendAnswered = "send_answered",
+    EndpointChanged = "endpoint_changed",
 });
 
 words!(AuditKind, "a kind of audit record", {
@@ -154,6 +180,9 @@ words!(ErrorKind, "a kind of error", {
     StoreBusy = "store_busy",
     StoreFull = "store_full",
     CursorExpired = "cursor_expired",
+    AppNotInstalled = "app_not_installed",
+    BotBlocked = "bot_blocked",
+    ConversationGone = "conversation_gone",
     Cancelled = "cancelled",
     Closed = "closed",
     Forked = "forked",

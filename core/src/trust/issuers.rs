@@ -47,6 +47,8 @@ pub struct Key {
     exponent: Vec<u8>,
     /// Whose tokens it may sign, perhaps with `{tenantid}`; None: those of the metadata's issuer.
     pub issuer: Option<String>,
+    /// Channels that a key of the Bot Connector may sign for.
+    pub endorsements: Vec<String>,
 }
 
 impl Key {
@@ -172,6 +174,8 @@ struct Entry {
     e: Option<String>,
     #[serde(default, deserialize_with = "lenient::scalar")]
     issuer: Option<String>,
+    #[serde(default, deserialize_with = "lenient::scalars")]
+    endorsements: Vec<String>,
 }
 
 impl KeySet {
@@ -211,7 +215,7 @@ impl Entry {
         let sound = (SHORTEST_BITS..=LONGEST_BITS).contains(&bits(&modulus)) && modulus.last().is_some_and(|b| b & 1 == 1);
         // 3 and above, odd, and small enough that nobody can make us work for hours.
         let usual = (2..=32).contains(&bits(&exponent)) && exponent.last().is_some_and(|b| b & 1 == 1);
-        (sound && usual).then_some(Key { modulus, exponent, issuer: self.issuer })
+        (sound && usual).then_some(Key { modulus, exponent, issuer: self.issuer, endorsements: self.endorsements })
     }
 }
 

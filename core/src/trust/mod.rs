@@ -1,10 +1,12 @@
 //! Who may be believed: tokens that say who signed in, and the keys that vouch for them.
 
+mod bots;
 mod issuers;
 mod jwt;
 mod publisher;
 mod strict;
 
+pub use bots::{BotTrust, Claimed};
 pub use jwt::{Identity, is_guid};
 pub use strict::object as json_object;
 
@@ -56,6 +58,8 @@ impl Trust {
 
 #[cfg(test)]
 pub mod fake;
+#[cfg(test)]
+mod bots_tests;
 #[cfg(test)]
 mod corner_tests;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::*;
 use crate::clock::TestClock;
 use crate::error::{Error, ErrorKind};
 use crate::runtime::block_on;
-use crate::model::{ChangeKind, QuarantineKind, Route};
+use crate::model::{ChangeKind, QuarantineKind, SendRoute};
 use crate::seal::AadContext;
 use crate::store::*;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -79,7 +79,7 @@ async fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
     let item = NewItem {
         id: "snd_1".into(),
         account_id: "a".into(),
-        route: Route::Mail,
+        route: SendRoute::Mail,
         ordering_key: "l".into(),
         key: Some("same".into()),
         content_hash: hash,
@@ -90,6 +90,7 @@ async fn enqueue(store: &dyn Store, vault: &Vault) -> Result<String> {
         is_bulk: true,
         progress: None,
         last_sender: Some(LastSenderRow { context: [0xcd; 32], account_id: "a".into(), from_address: Some(vault.content("a").await?.seal(at("last_senders", "from_address", &"cd".repeat(32), 7), BODY)?), used_at: 7 }),
+        part: None,
     };
     let key = vault.content("a").await?;
     let part = Part { file: 0, part: 0, sealed: key.seal(at("outbox_parts", "part", "1/0/0", 1), BODY)? };
@@ -131,6 +132,7 @@ pub async fn fill(store: &dyn Store, vault: &Vault, mails: usize) -> Lease {
         claim_next_until: None,
         links: Vec::new(),
         sent_mail: None,
+        retires: None, said: None,
     };
     assert!(store.step(&id, item.fence, &step, 5).await.unwrap().is_some());
     let sealed = vault.store_key().seal(attempt_place("ab"), BODY).unwrap();

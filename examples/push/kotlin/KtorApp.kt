@@ -23,7 +23,8 @@ import kotlinx.coroutines.withTimeout
 
 /** The route: `routing { tidings(engine) }`. */
 fun Route.tidings(engine: Engine) = post("/tidings") {
-    val answer = engine.receive(HttpRequest(query = call.request.queryString(), body = call.receive<ByteArray>()))
+    val headers = call.request.headers.entries().associate { (name, values) -> name to values.joinToString() }
+    val answer = engine.receive(HttpRequest(query = call.request.queryString(), headers = headers, body = call.receive<ByteArray>()))
     call.respondBytes(answer.body, ContentType.parse(answer.headers["content-type"] ?: "text/plain"), HttpStatusCode.fromValue(answer.status.toInt()))
 }
 

@@ -11,7 +11,7 @@ await run(port, async (engine) => {
     route.removeAllContentTypeParsers()
     route.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
     route.post('/tidings', async (request, reply) => {
-      const answer = await engine.receive({ query: request.url.split('?')[1] ?? '', body: request.body })
+      const answer = await engine.receive({ query: request.url.split('?')[1] ?? '', headers: request.headers, body: request.body })
       return reply.code(answer.status).headers(answer.headers).send(answer.body)
     })
   })

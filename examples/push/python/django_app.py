@@ -17,7 +17,7 @@ engine = Engine.open(settings(), KEY)
 
 @csrf_exempt
 async def tidings(request):
-    answer = await engine.receive(HttpRequest(method=request.method, query=request.META["QUERY_STRING"], body=request.body))
+    answer = await engine.receive(HttpRequest(method=request.method, query=request.META["QUERY_STRING"], headers=dict(request.headers), body=request.body))
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
 

@@ -13,7 +13,7 @@ engine = BlockingEngine.open(settings(), KEY)
 
 @app.post("/tidings")
 def tidings():
-    answer = engine.receive(HttpRequest(query=request.query_string.decode(), body=request.get_data()))
+    answer = engine.receive(HttpRequest(query=request.query_string.decode(), headers=dict(request.headers), body=request.get_data()))
     return Response(answer.body, answer.status, answer.headers)
 
 

@@ -1,5 +1,6 @@
 //! What the stories share: an engine pointed at the simulator, and the simulator's control endpoints.
 
+pub mod bots;
 pub mod control;
 pub mod route;
 

@@ -231,11 +231,13 @@ class Player(val engine: Engine) {
             "mime" -> return mimeContent(engine, given)
             "batch" -> return rawBatch(engine, given)
             "pages" -> return rawPages(engine, given)
+            "app_package" -> return appPackage(engine, given)
             "close" -> engine.shutdown()
             "audit" -> engine.audit(given["limit"]?.asInt()?.toUInt() ?: 1000u, given["cursor"]?.asText(), given["owner"]?.asText())
             "trim_audit" -> engine.trimAudit(build(typeOf<dev.tidings.AuditHead>(), given["exported"]) as dev.tidings.AuditHead)
             "verify_audit" -> engine.verifyAudit(given["expected"]?.let { build(typeOf<dev.tidings.AuditHead>(), it) as dev.tidings.AuditHead }, given["owner"]?.asText())
             "chats" -> engine.chats(given["account_id"].asText(), given["limit"]?.asInt()?.toUInt() ?: 50u, given["owner"]?.asText())
+            "roster" -> engine.roster(given["account_id"].asText(), given["team_id"].asText(), given["limit"]?.asInt()?.toUInt() ?: 500u, given["cursor"]?.asText(), given["owner"]?.asText())
             "chat_messages" -> engine.chatMessages(given["account_id"].asText(), given["chat_id"].asText(), given["limit"]?.asInt()?.toUInt() ?: 50u, given["owner"]?.asText())
             "verify" -> engine.verify(given["account_id"].asText(), given["test_message"]?.asBoolean() ?: false, given["owner"]?.asText())
             else -> byName(verb, given)
@@ -263,7 +265,7 @@ class Player(val engine: Engine) {
     }
 
     private fun draft(given: JsonNode): Draft {
-        val tag = listOf("chat", "reply", "forward", "channel_post", "workflow", "mail").first { given.has(it) }
+        val tag = listOf("chat", "reply", "forward", "channel_post", "workflow", "bot", "to_endpoint", "mail").first { given.has(it) }
         return build(typeOf<Draft>(), JSON.createObjectNode().set(tag, given)) as Draft
     }
 

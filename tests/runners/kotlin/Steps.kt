@@ -26,7 +26,7 @@ private val ONCE = setOf("open", "open_file", "wrapped_root_key", "deliver")
 
 suspend fun run(sim: Sim, logs: Logs, scenario: JsonNode): Unit = coroutineScope {
     logs.begin()
-    val known = listOf("login", "graph", "stranger", "client_id").associateWith { sim.urls!![it] }.toMutableMap()
+    val known = listOf("login", "graph", "stranger", "bot", "client_id").associateWith { sim.urls!![it] }.toMutableMap()
     for (group in listOf("tls", "tls12")) sim.urls!![group]?.properties()?.forEach { (name, value) -> known["${group}_$name"] = value }
     val stage = Stage.set(sim, known, scenario, this)
     val waiting = mutableMapOf<String, Deferred<List<Outcome>>>()
@@ -162,12 +162,29 @@ private suspend fun simple(stage: Stage, step: JsonNode, given: JsonNode, on: St
 /** connect, the simulator's sign-in page, finish_connect. */
 private suspend fun signIn(stage: Stage, request: JsonNode): JsonNode {
     val player = stage.player("first")
+    if (request["organisation"]?.asBoolean() == true) return connectOrganisation(stage, player, request)
     val asked = JSON.createObjectNode().put("owner", "owner-1").put("redirect_uri", "http://localhost/callback")
     asked.putArray("features").add("chat").add("mail_send").add("mail_sync")
     asked.setAll<ObjectNode>((request.deepCopy<JsonNode>() as ObjectNode).without("as") as ObjectNode)
     val started = player.call("connect", asked)
     val page = stage.sim.ask("signin", JSON.createObjectNode().put("url", started["url"].asText()).put("as", request["as"].asText()))
     return player.call("finish_connect", JSON.createObjectNode().put("callback_url", page["location"].asText()).put("binding", started["binding"].asText()))
+}
+
+/** connect_tenant, the sign-in page, approval, the page for administrators. */
+private suspend fun connectOrganisation(stage: Stage, player: Player, request: JsonNode): JsonNode {
+    val redirect = "http://localhost/callback"
+    val asked = JSON.createObjectNode().put("owner", "owner-1").put("redirect_uri", redirect)
+    asked.setAll<ObjectNode>((request.deepCopy<JsonNode>() as ObjectNode).without(listOf("as", "organisation")) as ObjectNode)
+    var started = player.call("connect_tenant", asked)
+    var account: JsonNode = NullNode.instance
+    for (part in listOf("who", "approval")) {
+        val page = stage.sim.ask("signin", JSON.createObjectNode().put("url", started["url"].asText()).put("as", request["as"].asText()))
+        account = player.call("finish_connect", JSON.createObjectNode().put("callback_url", page["location"].asText()).put("binding", started["binding"].asText()))
+        if (part == "approval" || account["state"].asText() == "connected") break
+        started = player.call("approval", JSON.createObjectNode().put("account_id", account["id"].asText()).put("redirect_uri", redirect))
+    }
+    return account
 }
 
 /** What is wrong with an outcome. */

@@ -10,11 +10,12 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as pass } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Engine, TestClock, attachmentFrom, generateRootKey, wrappedRootKey } from '../../../bindings/node/lib/index.mjs'
+import * as apps from './apps.mjs'
 import * as content from './content.mjs'
 import { receive } from './posts.mjs'
 import * as raw from './raw.mjs'
 import { Sim } from './sim.mjs'
-import { camel, canonical, config, draft, fill, refusal, rootKey, secretsOf, signature, toNode } from './values.mjs'
+import { camel, canonical, config, draft, endpointTarget, fill, refusal, rootKey, secretsOf, signature, toNode } from './values.mjs'
 
 const FINAL = ['sent', 'unknown', 'failed', 'cancelled']
 /** Verbs whose arguments are not one record. */
@@ -28,6 +29,9 @@ const PLAIN = {
   find_person: ['account_id', 'address', 'owner'], teams: ['account_id', 'owner'], channels: ['account_id', 'team_id', 'owner'], all_channels: ['account_id', 'owner'],
   chats: ['account_id', 'limit', 'owner'], chat_messages: ['account_id', 'chat_id', 'limit', 'owner'],
   last_sender: ['owner', 'context'], delete_sent: ['receipt_id', 'owner'], health: ['owner'], delete_owner: ['owner'], restore_owner: ['owner'],
+  bot_activity: ['id', 'owner'], typing: ['account_id', 'conversation_id', 'owner'],
+  change_endpoint: ['endpoint_id', 'change', 'owner'], remove_endpoint: ['endpoint_id', 'owner'],
+  roster: ['account_id', 'team_id', 'limit', 'cursor', 'owner'],
   add_workflow: ['owner', 'name', 'url', 'context'], workflows: ['owner'], watch: ['account_id', 'on', 'owner'], remove_workflow: ['workflow_id', 'owner'],
 }
 
@@ -219,12 +223,15 @@ class Player {
       return canonical(await this.engine.changes(toNode(query)).ready(limit ?? 1000))
     }
     if (verb === 'events') return this.eventsUntil(given.owner, given.until)
+    if (verb in apps) return apps[verb](this.engine, given)
     if (verb in content) return content[verb](this.engine, given)
     if (verb === 'receive') return receive(this.engine, given)
     if (verb in raw) return raw[verb](this.engine, given)
     if (verb === 'settled') return this.settled(given.receipt_id)
     for (const name of ['received_after', 'received_before', 'starting', 'ending', 'due_at']) if (given[name]) given = { ...given, [name]: new Date(given[name]) }
-    const args = PLAIN[verb] ? PLAIN[verb].map((name) => (name === 'options' ? toNode(given[name]) : given[name])) : [toNode(given)]
+    if (given.target) given = { ...given, target: endpointTarget(given.target) }
+    if (verb === 'change_endpoint' && given.change.target) given = { ...given, change: { ...given.change, target: endpointTarget(given.change.target) } }
+    const args = PLAIN[verb] ? PLAIN[verb].map((name) => (name === 'options' || name === 'change' ? toNode(given[name]) : given[name])) : [toNode(given)]
     return canonical(await this.engine[camel(verb)](...args))
   }
 

@@ -14,7 +14,7 @@ const ONCE = ['open', 'open_file', 'wrapped_root_key', 'deliver']
 
 export async function run(sim, logs, scenario) {
   await logs.begin()
-  const known = Object.fromEntries(['login', 'graph', 'stranger', 'client_id'].map((key) => [key, sim.urls[key]]))
+  const known = Object.fromEntries(['login', 'graph', 'stranger', 'bot', 'client_id'].map((key) => [key, sim.urls[key]]))
   for (const group of ['tls', 'tls12']) {
     for (const [name, value] of Object.entries(sim.urls[group] ?? {})) known[`${group}_${name}`] = value
   }
@@ -160,12 +160,25 @@ async function simple(stage, step, given, on) {
 }
 
 /** connect, the simulator's sign-in page, finish_connect. */
-async function signIn(stage, { as, ...request }) {
+async function signIn(stage, { as, organisation, ...request }) {
   const player = stage.player('first')
+  if (organisation) return connectOrganisation(stage, player, as, request)
   const usual = { owner: 'owner-1', features: ['chat', 'mail_send', 'mail_sync'], redirect_uri: 'http://localhost/callback' }
   const started = await player.call('connect', { ...usual, ...request })
   const page = await stage.sim.ask('signin', { url: started.url, as })
   return player.call('finish_connect', { callback_url: page.location, binding: started.binding })
+}
+
+/** connect_tenant, the sign-in page, approval, the page for administrators. */
+async function connectOrganisation(stage, player, as, request) {
+  const redirect = 'http://localhost/callback'
+  let started = await player.call('connect_tenant', { owner: 'owner-1', redirect_uri: redirect, ...request })
+  for (const part of ['who', 'approval']) {
+    const page = await stage.sim.ask('signin', { url: started.url, as })
+    const account = await player.call('finish_connect', { callback_url: page.location, binding: started.binding })
+    if (part === 'approval' || account.state === 'connected') return account
+    started = await player.call('approval', { account_id: account.id, redirect_uri: redirect })
+  }
 }
 
 /** What is wrong with an outcome. */

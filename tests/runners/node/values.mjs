@@ -73,7 +73,7 @@ export function draft(given) {
     for (const name of ['deadline', 'sendAt']) if (made[name]) made[name] = new Date(made[name])
     return made
   }
-  const [[kind, fields]] = Object.entries(given).filter(([name]) => ['chat', 'mail', 'reply', 'forward', 'channel_post', 'workflow'].includes(name))
+  const [[kind, fields]] = Object.entries(given).filter(([name]) => ['chat', 'mail', 'reply', 'forward', 'channel_post', 'workflow', 'bot', 'to_endpoint'].includes(name))
   const files = attachments(fields.attachments)
   const mentions = fields.mentions?.map((one) => ({ ...one, target: mentioned(one.target) }))
   return { [camel(kind)]: timed({ ...fields, ...(files && { attachments: files }), ...(mentions && { mentions }) }) }
@@ -89,6 +89,12 @@ function mentioned(target) {
   if (typeof target === 'string') return target
   const [[type, fields]] = Object.entries(target)
   return { type, ...(type === 'channel' && { channel_id: null }), ...fields }
+}
+
+/** The target of an endpoint as scenarios write it: `{variant: {fields}}`. */
+export function endpointTarget(target) {
+  const [[type, fields]] = Object.entries(target)
+  return { type, ...(type === 'chat' && { to: null, chat_id: null }), ...fields }
 }
 
 /** As JSON: snake_case names, times as RFC 3339, data enums as `{variant: {fields}}`. */

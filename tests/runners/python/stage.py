@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import apps
 import content
 import posts
 import raw
@@ -180,7 +181,15 @@ class Player:
         given = given | {name: values.time(given[name]) for name in ("received_after", "received_before", "starting", "ending") if name in given}
         if "options" in given:
             given = given | {"options": tidings.BodyOptions(**given["options"])}
-        if verb in ("send", "enqueue", "preview"):
+        if "target" in given:
+            given = given | {"target": values.endpoint_target(given["target"])}
+        if isinstance(given.get("endpoint"), dict):
+            given = given | {"endpoint": tidings.SubscriberLink(**given["endpoint"])}
+        if verb == "change_endpoint":
+            change = given["change"]
+            change = change | ({"target": values.endpoint_target(change["target"])} if "target" in change else {})
+            outcome = await engine.change_endpoint(given["endpoint_id"], tidings.EndpointChange(**change), given.get("owner"))
+        elif verb in ("send", "enqueue", "preview"):
             outcome = await getattr(engine, verb)(values.draft(given))
         elif verb == "attachment_from":
             outcome = await attachment_from(engine, **given)
@@ -214,6 +223,8 @@ class Player:
             outcome = await getattr(raw, verb)(engine, given)
         elif verb in ("attachment", "mime"):
             outcome = await getattr(content, verb)(engine, given)
+        elif verb == "app_package":
+            outcome = await apps.app_package(engine, given)
         elif verb == "flag":
             outcome = await engine.flag(**given | {"due_at": values.time(given.get("due_at"))})
         elif verb == "receive":

@@ -21,7 +21,7 @@ class Failed(Exception):
 
 async def run(sim, logs, scenario: dict):
     await logs.begin()
-    known = {key: sim.urls[key] for key in ("login", "graph", "stranger", "client_id")}
+    known = {key: sim.urls[key] for key in ("login", "graph", "stranger", "bot", "client_id")}
     for group in ("tls", "tls12"):
         known |= {f"{group}_{name}": value for name, value in sim.urls.get(group, {}).items()}
     stage, waiting, shown = await Stage.set(sim, known, scenario), {}, []
@@ -179,10 +179,24 @@ async def simple(stage: Stage, step: dict, given: dict, on: str):
 async def sign_in(stage: Stage, request: dict):
     """connect, the simulator's sign-in page, finish_connect."""
     person, player = request.pop("as"), stage.player("first")
+    if request.pop("organisation", False):
+        return await connect_organisation(stage, player, person, request)
     usual = {"owner": "owner-1", "features": ["chat", "mail_send", "mail_sync"], "redirect_uri": "http://localhost/callback"}
     started = await player.call("connect", usual | request)
     page = await stage.sim.ask("signin", {"url": started["url"], "as": person})
     return await player.call("finish_connect", {"callback_url": page["location"], "binding": started["binding"]})
+
+
+async def connect_organisation(stage: Stage, player, person: str, request: dict):
+    """connect_tenant, the sign-in page, approval, the page for administrators."""
+    redirect = "http://localhost/callback"
+    started = await player.call("connect_tenant", {"owner": "owner-1", "redirect_uri": redirect} | request)
+    for part in ("who", "approval"):
+        page = await stage.sim.ask("signin", {"url": started["url"], "as": person})
+        account = await player.call("finish_connect", {"callback_url": page["location"], "binding": started["binding"]})
+        if part == "approval" or account["state"] == "connected":
+            return account
+        started = await player.call("approval", {"account_id": account["id"], "redirect_uri": redirect})
 
 
 def judge(outcome, expect, error):

@@ -86,7 +86,7 @@ def cloud(value) -> tidings.Cloud:
     return getattr(tidings.Cloud, "".join(word.title() for word in value.split("_")))()
 
 
-DRAFTS = {"chat": tidings.Chat, "mail": tidings.Mail, "reply": tidings.Reply, "forward": tidings.Forward, "channel_post": tidings.ChannelPost, "workflow": tidings.WorkflowPost}
+DRAFTS = {"chat": tidings.Chat, "mail": tidings.Mail, "reply": tidings.Reply, "forward": tidings.Forward, "channel_post": tidings.ChannelPost, "workflow": tidings.WorkflowPost, "bot": tidings.BotMessage, "to_endpoint": tidings.ToEndpoint}
 
 
 def time(text: str) -> datetime:
@@ -109,7 +109,7 @@ def draft(given: dict):
         draft["files"] = [tidings.FileLink(**file) for file in draft["files"]]
     if "attachments" in draft:  # a scenario writes the content of a file as text
         draft["attachments"] = [tidings.FileAttachment(**file | {"content": file["content"].encode() if isinstance(file.get("content"), str) else b""}) for file in draft["attachments"]]
-    if kind in ("chat", "channel_post", "workflow"):
+    if kind in ("chat", "channel_post", "workflow", "bot", "to_endpoint"):
         return make(**draft)
     mail = draft
     for part in ("to", "cc", "bcc", "reply_to"):
@@ -137,6 +137,16 @@ def mentioned(value):
         return value
     [(variant, fields)] = value.items()
     return getattr(tidings.MentionTarget, variant.title())(**({"channel_id": None} if variant == "channel" else {}) | fields)
+
+
+def endpoint_target(value: dict):
+    """As scenarios write it: `{variant: {fields}}`."""
+    [(variant, fields)] = value.items()
+    if variant == "mail":
+        fields = {"address": tidings.Address(**fields["address"])}
+    if variant == "chat":
+        fields = {"to": None, "chat_id": None} | fields
+    return getattr(tidings.EndpointTarget, "".join(word.title() for word in variant.split("_")))(**fields)
 
 
 def canonical(value):

@@ -1,5 +1,6 @@
 //! Runs the scenarios through the Rust interface. `scenarios [FILE…]`; `--child` is the second process of a scenario.
 
+mod apps;
 mod child;
 mod content;
 mod logs;

@@ -82,14 +82,18 @@ fn config(with: &Value) -> Result<Config, Value> {
         calendar_days_after: number("calendar_days_after", usual.calendar_days_after),
         encrypted_notifications: with["encrypted_notifications"].as_bool().unwrap_or_default(),
         attachment_cache_mb: number("attachment_cache_mb", usual.attachment_cache_mb),
+        bot_app: text("bot_app"),
+        bot_tenant: text("bot_tenant"),
+        bot_service_url: text("bot_service_url"),
+        bot_external_id: text("bot_external_id"),
         workflow_hosts: with.get("workflow_hosts").map_or(Ok(usual.workflow_hosts), record)?,
         ..usual
     })
 }
 
-const SETTINGS: [&str; 28] = [
+const SETTINGS: [&str; 32] = [
     "data_dir", "client_id", "cloud", "client_secret", "certificate", "tenant", "apps", "content", "on_copied_store", "send_timeout_ms", "sign_in_seconds", "page_size",
-    "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url", "calendar_days_before", "calendar_days_after", "encrypted_notifications", "attachment_cache_mb",
+    "folders", "allow_tls12", "proxy", "ca_certificates", "max_tenant_requests", "max_requests", "keep_changes_days", "keep_sends_days", "workflow_hosts", "mails_per_minute", "recipients_per_day", "notification_url", "calendar_days_before", "calendar_days_after", "encrypted_notifications", "attachment_cache_mb", "bot_app", "bot_tenant", "bot_service_url", "bot_external_id",
 ];
 
 fn app(with: &Value) -> Result<App, Value> {

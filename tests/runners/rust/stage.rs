@@ -149,6 +149,11 @@ impl Stage {
         self.files().iter().map(|file| std::fs::read(file).unwrap_or_default().into_iter().map(char::from).collect()).collect()
     }
 
+    /// None: the scenario runs on that of the machine.
+    pub fn clock(&self) -> Option<Arc<TestClock>> {
+        self.clock.clone()
+    }
+
     /// After somebody else moved the simulator's clock.
     pub async fn catch_up(&self) -> Result<(), String> {
         match &self.clock {

@@ -51,7 +51,7 @@ pub async fn run(sim: Arc<Sim>, logs: &Logs, scenario: &Value) -> Result<(), Str
 
 /// Variables that are there from the start: `login`, …, `tls_login`, ….
 fn known(urls: &Value) -> Vars {
-    let mut vars: Vars = ["login", "graph", "stranger", "client_id"].iter().map(|k| ((*k).to_owned(), urls[*k].clone())).collect();
+    let mut vars: Vars = ["login", "graph", "stranger", "bot", "client_id"].iter().map(|k| ((*k).to_owned(), urls[*k].clone())).collect();
     for group in ["tls", "tls12"] {
         vars.extend(urls[group].as_object().into_iter().flatten().map(|(name, value)| (format!("{group}_{name}"), value.clone())));
     }
@@ -187,7 +187,7 @@ async fn simple(stage: &mut Stage, waiting: &mut Waiting, step: &Value) -> Outco
         Some("open") => stage.open(on, &given(step)),
         Some("open_file") => stage.open_file(&given(step)),
         Some("wrapped_root_key") => stage.wrapped_root_key(),
-        Some("deliver") => posts::deliver(&stage.player(on)?.engine, &stage.sim.clone(), &given(step)).await,
+        Some("deliver") => posts::deliver(&stage.player(on)?.engine, &stage.sim.clone(), stage.clock(), &given(step)).await,
         Some("connect_device") => {
             let sign_in = stage.player(on)?.engine.connect_device(verbs::record(&given(step))?).await.map_err(verbs::error)?;
             let shown = json!({ "user_code": sign_in.user_code(), "verification_uri": sign_in.verification_uri(), "message": sign_in.message(), "expires_at": rfc3339(sign_in.expires_at()) });
@@ -216,6 +216,9 @@ fn given(step: &Value) -> Value {
 
 /// connect, the simulator's sign-in page, finish_connect.
 async fn sign_in(stage: &mut Stage, request: &Value) -> Outcome {
+    if request["organisation"] == json!(true) {
+        return connect_organisation(stage, request).await;
+    }
     let mut asked = json!({ "owner": "owner-1", "features": ["chat", "mail_send", "mail_sync"], "redirect_uri": "http://localhost/callback" });
     for (key, value) in request.as_object().into_iter().flatten().filter(|(key, _)| *key != "as") {
         asked[key] = value.clone();
@@ -224,6 +227,27 @@ async fn sign_in(stage: &mut Stage, request: &Value) -> Outcome {
     let started = verbs::call(player.clone(), "connect".into(), asked).await?;
     let page = stage.sim.ask("signin", Some(&json!({ "url": started["url"], "as": request["as"] }))).await.map_err(defect)?;
     verbs::call(player, "finish_connect".into(), json!({ "callback_url": page["location"], "binding": started["binding"] })).await
+}
+
+/// connect_tenant, the sign-in page, approval, the page for administrators.
+async fn connect_organisation(stage: &mut Stage, request: &Value) -> Outcome {
+    let (player, redirect) = (stage.player("first")?, "http://localhost/callback");
+    let mut asked = json!({ "owner": request["owner"].as_str().unwrap_or("owner-1"), "redirect_uri": redirect });
+    if let Some(app) = request["app"].as_str() {
+        asked["app"] = json!(app);
+    }
+    let mut started = verbs::call(player.clone(), "connect_tenant".into(), asked).await?;
+    let mut account = Value::Null;
+    for part in ["who", "approval"] {
+        let page = stage.sim.ask("signin", Some(&json!({ "url": started["url"], "as": request["as"] }))).await.map_err(defect)?;
+        account = verbs::call(player.clone(), "finish_connect".into(), json!({ "callback_url": page["location"], "binding": started["binding"] })).await?;
+        if part == "who" && account["state"] != json!("connected") {
+            started = verbs::call(player.clone(), "approval".into(), json!({ "account_id": account["id"], "redirect_uri": redirect })).await?;
+        } else {
+            break;
+        }
+    }
+    Ok(account)
 }
 
 /// What is wrong with an outcome.

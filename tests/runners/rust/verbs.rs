@@ -1,6 +1,6 @@
 //! JSON in, a call through the public interface, JSON out.
 
-use crate::{content, posts, raw};
+use crate::{apps, content, posts, raw};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -102,6 +102,15 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "all_channels" => out(engine.all_channels(must("account_id"), text("owner")).await),
         "chats" => out(engine.chats(must("account_id"), with["limit"].as_u64().map_or(50, small), text("owner")).await),
         "chat_messages" => out(engine.chat_messages(must("account_id"), must("chat_id"), with["limit"].as_u64().map_or(50, small), text("owner")).await),
+        "roster" => out(engine.roster(must("account_id"), must("team_id"), with["limit"].as_u64().map_or(500, small), text("cursor"), text("owner")).await),
+        "bot_activities" => out(engine.bot_activities(record(&with)?).await),
+        "bot_activity" => out(engine.bot_activity(must("id"), text("owner")).await),
+        "conversations" => out(engine.conversations(record(&with)?).await),
+        "typing" => out(engine.typing(must("account_id"), must("conversation_id"), text("owner")).await),
+        "add_endpoint" => out(engine.add_endpoint(record(&with)?).await),
+        "endpoints" => out(engine.endpoints(record(&with)?).await),
+        "change_endpoint" => out(engine.change_endpoint(must("endpoint_id"), record(&with["change"])?, text("owner")).await),
+        "remove_endpoint" => out(engine.remove_endpoint(must("endpoint_id"), text("owner")).await),
         "add_workflow" => out(engine.add_workflow(must("owner"), must("name"), must("url"), text("context")).await),
         "workflows" => out(engine.workflows(must("owner")).await),
         "remove_workflow" => out(engine.remove_workflow(must("workflow_id"), text("owner")).await),
@@ -140,6 +149,11 @@ pub async fn call(on: Player, verb: String, with: Value) -> Outcome {
         "request" => raw::request(engine, &with).await,
         "batch" => raw::batch(engine, &with).await,
         "pages" => raw::pages(engine, &with).await,
+        "app_package" => apps::package(engine, &with).await,
+        "install_app" => out(engine.install_app(record(&with)?).await),
+        "installed_app" => out(engine.installed_app(record(&with)?).await),
+        "upgrade_app" => out(engine.upgrade_app(record(&with)?).await),
+        "uninstall_app" => out(engine.uninstall_app(record(&with)?).await),
         "events" => events(&on.stream_of(text("owner")), text("until")).await,
         "settled" => settled(engine, &must("receipt_id")).await,
         other => Err(defect(format!("no verb {other}"))),
@@ -219,6 +233,12 @@ fn rotation(with: &Value) -> Result<KeyRotation, Value> {
 fn draft(with: &Value) -> Result<Draft, Value> {
     if with.get("workflow").is_some() {
         return Ok(Draft::Workflow { workflow: record(&with["workflow"])? });
+    }
+    if with.get("to_endpoint").is_some() {
+        return Ok(Draft::ToEndpoint { to_endpoint: record(&with["to_endpoint"])? });
+    }
+    if with.get("bot").is_some() {
+        return Ok(Draft::Bot { bot: record(&with["bot"])? });
     }
     let kind = ["chat", "channel_post", "reply", "forward"].into_iter().find(|kind| with.get(*kind).is_some()).unwrap_or("mail");
     let mut mail = with[kind].clone();

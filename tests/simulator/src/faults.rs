@@ -32,6 +32,8 @@ pub enum Action {
     ThrottleItem(f64),
     /// The right answer in an odd form: `byte_order_mark`, `replace` (pairs of text), `merge` (JSON text, into each item of a list or into the object).
     Rewrite(Value),
+    /// Done, and answered with this in place of the right answer.
+    DoneBut(Value),
     Endless,
     Circle(usize),
     Echo(Echo),
@@ -191,7 +193,7 @@ impl Fault {
 
     fn fits(&self, call: &Call, readable: &str) -> bool {
         self.meets_kind(call)
-            && matches!(call.host, Host::Login | Host::Graph | Host::Workflow)
+            && matches!(call.host, Host::Login | Host::Graph | Host::Workflow | Host::Bot)
             && self.host.as_deref().is_none_or(|h| h == call.host.name())
             && self.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(&call.method))
             && self.path.as_ref().is_none_or(|p| p.is_match(readable))
@@ -223,6 +225,9 @@ fn action(ask: &Value) -> Result<Action, String> {
             serde_json::from_str::<serde_json::Map<String, Value>>(text).map_err(|e| format!("merge is no JSON object: {e}"))?;
         }
         return Ok(Action::Rewrite(ask["rewrite"].clone()));
+    }
+    if ask["done_but"]["status"].is_u64() {
+        return Ok(Action::DoneBut(ask["done_but"].clone()));
     }
     if ask["echo"].is_object() {
         return Echo::parse(&ask["echo"]).map(Action::Echo);

@@ -3,12 +3,13 @@
 use crate::http::{Answer, Call};
 use crate::server::Arrival;
 use crate::world::World;
-use crate::{calendar, contacts, drive, mail, profile, push, routes, teams, users};
+use crate::{calendar, catalogue, contacts, drive, mail, profile, push, routes, teams, users};
 use serde_json::json;
 
 /// The largest body taken.
 const BODY_MAX: usize = 4 << 20;
 
+#[derive(Clone)]
 pub struct Caller {
     /// None for an app with a token of its own.
     pub person: Option<usize>,
@@ -141,6 +142,7 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
         [chats, rest @ ..] if chats.eq_ignore_ascii_case("chats") => {
             return teams::handle(world, caller, call, arrival, None, rest);
         }
+        [catalogs, rest @ ..] if catalogs.eq_ignore_ascii_case("appCatalogs") => return catalogue::handle(world, caller, call, arrival, rest),
         [drives, _, ..] if drives.eq_ignore_ascii_case("drives") => return drive::handle(world, caller, call, None),
         [subscriptions, rest @ ..] if subscriptions.eq_ignore_ascii_case("subscriptions") => return push::handle(world, caller, call, arrival, rest),
         [teams] if teams.eq_ignore_ascii_case("teams") => return teams::all(world, caller, call),
@@ -171,6 +173,14 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
             users::unknown(who)
         };
     };
+    let asking = match rest {
+        [first, ..] if is_mail(first) || calendar::is_here(first) || contacts::is_here(first) => match mail::app_access::caller(world, caller, person) {
+            Ok(asking) => asking,
+            Err(answer) => return answer,
+        },
+        _ => caller.clone(),
+    };
+    let caller = &asking;
     match rest {
         [] if method == "GET" => users::get(world, caller, call, person),
         [first, ..] if profile::is_here(first) => profile::handle(world, caller, call, person, rest),
@@ -181,6 +191,7 @@ fn route(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival) -> 
             teams::handle(world, caller, call, arrival, Some(person), rest)
         }
         [drive, ..] if drive.eq_ignore_ascii_case("drive") => drive::handle(world, caller, call, Some(person)),
+        [teamwork, rest @ ..] if teamwork.eq_ignore_ascii_case("teamwork") => catalogue::below_user(world, caller, call, arrival, person, rest),
         [joined] if joined.eq_ignore_ascii_case("joinedTeams") => teams::joined(world, caller, call, person),
         [other, ..] => no_segment(other),
         [] => not_allowed(),

@@ -10,6 +10,8 @@ pub enum Host {
     Stranger,
     /// Workflows: paths of their own on the Graph listener.
     Workflow,
+    /// The Bot Connector.
+    Bot,
     Control,
 }
 
@@ -20,6 +22,7 @@ impl Host {
             Host::Graph => "graph",
             Host::Stranger => "stranger",
             Host::Workflow => "workflow",
+            Host::Bot => "bot",
             Host::Control => "control",
         }
     }

@@ -1,8 +1,8 @@
 //! What the simulator lacks, told from the tables that decide it. README.md holds this text, and a test compares them.
 
 use crate::entra::token::LACKING;
-use crate::routes::{GRAPH, LOGIN, Route};
-use crate::schema::{CHAT, CHAT_MESSAGE, CHANNEL, CONTACT, CONTACT_FOLDER, EVENT, Entity, FOLDER, MESSAGE, ORGANIZATION, TEAM, USER};
+use crate::routes::{BOT, GRAPH, LOGIN, Route};
+use crate::schema::{CHAT, CHAT_MESSAGE, CHANNEL, CONTACT, CONTACT_FOLDER, EVENT, Entity, FOLDER, INSTALLATION, MESSAGE, ORGANIZATION, TEAM, TEAMS_APP_DEFINITION, USER, USER_INSTALLATION};
 
 pub fn section() -> String {
     let mut out = String::from("Paths of Graph, below `/v1.0/`; `beta` and every path that is not in its table are lacking altogether:\n\n");
@@ -10,13 +10,15 @@ pub fn section() -> String {
     out.extend(GRAPH.iter().filter(|r| !r.lacks.is_empty()).map(path));
     out.push_str("\nPaths of the sign-in host:\n\n");
     out.extend(LOGIN.iter().filter(|r| !r.lacks.is_empty()).map(path));
+    out.push_str("\nPaths of the Bot Connector, behind the region and `v3/`:\n\n");
+    out.extend(BOT.iter().filter(|r| !r.lacks.is_empty()).map(path));
     out.push_str(&format!("\nGrants: `{}`.\n", LACKING.join("`, `")));
     out.push_str("\nProperties and links that cannot be selected or expanded:\n\n");
     let names = |e: &Entity| {
         let all = e.properties.iter().chain(e.links).filter(|p| !p.can.contains('r'));
         format!("- {}: {}\n", e.name, all.map(|p| p.name).collect::<Vec<_>>().join(", "))
     };
-    out.extend([&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &CHAT, &CHAT_MESSAGE, &TEAM, &CHANNEL, &CONTACT, &CONTACT_FOLDER, &EVENT].into_iter().map(names));
+    out.extend([&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &CHAT, &CHAT_MESSAGE, &TEAM, &CHANNEL, &TEAMS_APP_DEFINITION, &INSTALLATION, &USER_INSTALLATION, &CONTACT, &CONTACT_FOLDER, &EVENT].into_iter().map(names));
     out.push_str("\nQuery options that are understood (all others are 501):\n\n");
     out.extend(GRAPH.iter().filter(|r| !r.options.is_empty()).map(|r| format!("- `{}`: {}\n", r.path, r.options)));
     out

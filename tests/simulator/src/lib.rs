@@ -3,7 +3,9 @@
 mod actions;
 mod apps;
 mod batch;
+mod bot;
 mod calendar;
+mod catalogue;
 mod clock;
 mod contacts;
 mod control;
@@ -61,7 +63,7 @@ pub struct Options {
     /// `wall`, or an RFC 3339 time at which the clock stands.
     pub clock: Option<String>,
     pub seed: Option<u64>,
-    /// Login here; Graph, stranger, control, and the four TLS listeners on the next ones.
+    /// Login here; Graph, stranger, control, the four TLS listeners, and the Bot Connector on the next ones.
     pub port: Option<u16>,
     /// Address and folder of `.eml` files.
     pub mail: Vec<(String, PathBuf)>,
@@ -78,19 +80,22 @@ pub struct Simulator {
 
 impl Simulator {
     pub async fn start(options: Options) -> io::Result<Simulator> {
-        std::thread::spawn(entra::keys::warm_up);
+        std::thread::spawn(|| {
+            entra::keys::warm_up();
+            bot::warm_up();
+        });
         let wrong = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
         let clock_text = options.clock.clone().unwrap_or_else(|| "wall".into());
         let clock = Clock::parse(&clock_text).ok_or_else(|| wrong(format!("no time: {clock_text}")))?;
         let mut listeners = Vec::new();
-        for n in 0..8u16 {
+        for n in 0..9u16 {
             let port = options.port.map_or(0, |p| p.saturating_add(n));
             listeners.push(TcpListener::bind(("127.0.0.1", port)).await?);
         }
         let tls = tls::make()?;
         let mut at = Vec::new();
         for (n, listener) in listeners.iter().enumerate() {
-            let scheme = if n < 4 { "http" } else { "https" };
+            let scheme = if (4..8).contains(&n) { "https" } else { "http" };
             at.push(format!("{scheme}://{}", listener.local_addr()?));
         }
         let mut at = at.into_iter();
@@ -102,6 +107,7 @@ impl Simulator {
             control: next(),
             tls: (next(), next()),
             tls12: (next(), next()),
+            bot: next(),
             ca: tls.ca.clone(),
         };
         let file = match &options.record {
@@ -132,6 +138,7 @@ impl Simulator {
             (Host::Graph, modern),
             (Host::Login, old.clone()),
             (Host::Graph, old),
+            (Host::Bot, None),
         ];
         let mut tasks = vec![tokio::spawn(push::outgoing::run(shared.clone()))];
         let listening = listeners
@@ -153,6 +160,11 @@ impl Simulator {
 
     pub fn stranger(&self) -> &str {
         &self.origins.stranger
+    }
+
+    /// The Bot Connector, without a region.
+    pub fn bot(&self) -> &str {
+        &self.origins.bot
     }
 
     pub fn control(&self) -> &str {

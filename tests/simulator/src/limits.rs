@@ -13,11 +13,13 @@ pub struct Limits {
     pub page_max: usize,
     pub token_seconds: i64,
     pub chat_per_second: f64,
-    /// Of an application in a tenant: messages to chats, messages to channels, chats made.
-    pub tenant_per_second: [f64; 3],
+    /// Of an application in a tenant, in the order of [`Teams`].
+    pub tenant_per_second: [f64; 6],
     pub throttle: bool,
     /// How long a draft that was accepted for sending still lies in Drafts.
     pub submission_delay_ms: i64,
+    /// Bytes in UTF-16 of what a bot says.
+    pub bot_message_max: usize,
     /// How long an upload session lives.
     pub upload_seconds: i64,
     in_flight: HashMap<usize, Arc<AtomicU32>>,
@@ -36,10 +38,21 @@ pub enum Teams {
     ChatMessage,
     ChannelMessage,
     Chat,
+    /// Installed apps, and the catalogue.
+    AppRead,
+    AppInstall,
+    AppRemoval,
 }
 
 /// How the control calls them, in that order.
-const TENANT_RATES: [&str; 3] = ["tenant_chat_messages_per_second", "tenant_channel_messages_per_second", "tenant_chats_per_second"];
+const TENANT_RATES: [&str; 6] = [
+    "tenant_chat_messages_per_second",
+    "tenant_channel_messages_per_second",
+    "tenant_chats_per_second",
+    "tenant_app_reads_per_second",
+    "tenant_app_installs_per_second",
+    "tenant_app_removals_per_second",
+];
 
 /// A Retry-After that was given.
 #[derive(Default)]
@@ -69,9 +82,10 @@ impl Default for Limits {
             page_max: 1000,
             token_seconds: 3600,
             chat_per_second: 1.0,
-            tenant_per_second: [20.0, 50.0, 20.0],
+            tenant_per_second: [20.0, 50.0, 20.0, 30.0, 30.0, 15.0],
             throttle: true,
             submission_delay_ms: 0,
+            bot_message_max: 100 << 10,
             upload_seconds: 7200,
             in_flight: HashMap::new(),
             windows: HashMap::new(),
@@ -116,6 +130,9 @@ impl Limits {
         if let Some(n) = ask["submission_delay_ms"].as_i64() {
             self.submission_delay_ms = n;
         }
+        if let Some(n) = ask["bot_message_max"].as_u64() {
+            self.bot_message_max = n as usize;
+        }
         if let Some(n) = ask["upload_seconds"].as_i64() {
             self.upload_seconds = n;
         }
@@ -125,7 +142,7 @@ impl Limits {
         let mut shown = json!({
             "concurrency": self.concurrency, "requests_per_10_min": self.requests_per_10_min, "page_max": self.page_max,
             "token_seconds": self.token_seconds, "chat_per_second": self.chat_per_second, "throttle": self.throttle,
-            "submission_delay_ms": self.submission_delay_ms, "upload_seconds": self.upload_seconds,
+            "submission_delay_ms": self.submission_delay_ms, "upload_seconds": self.upload_seconds, "bot_message_max": self.bot_message_max,
         });
         for (name, rate) in TENANT_RATES.iter().zip(self.tenant_per_second) {
             shown[*name] = json!(rate);

@@ -18,7 +18,7 @@ struct Arguments {
     /// Write every exchange as JSON Lines
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Login here; Graph, stranger, control and the TLS listeners on the next seven; free ports without it
+    /// Login here; Graph, stranger, control, the TLS listeners and the Bot Connector on the next eight; free ports without it
     #[arg(long)]
     port: Option<u16>,
     /// GET authorize signs this person in and redirects at once

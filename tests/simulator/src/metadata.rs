@@ -1,7 +1,7 @@
 //! `$metadata`: the part of Graph's schema that the simulator has, written from `schema.rs`.
 
 use crate::http::Answer;
-use crate::schema::{ATTACHMENT, CATEGORY, CHAT, CHAT_MESSAGE, CHANNEL, CONTACT, CONTACT_FOLDER, EVENT, Entity, FOLDER, MESSAGE, ORGANIZATION, PHOTO, SETTINGS, TEAM, USER};
+use crate::schema::{ATTACHMENT, CATEGORY, CHAT, CHAT_MESSAGE, CHANNEL, CONTACT, CONTACT_FOLDER, EVENT, Entity, FOLDER, MESSAGE, ORGANIZATION, PHOTO, SETTINGS, TEAM, TEAMS_APP, TEAMS_APP_DEFINITION, INSTALLATION, USER, USER_INSTALLATION};
 
 /// Name, base, properties as `name:type`.
 type Plain = (&'static str, &'static str, &'static str);
@@ -57,7 +57,9 @@ const COMPLEX: [(&str, &str); 33] = [
     ("teamworkOnlineMeetingInfo", "calendarEventId:Edm.String joinWebUrl:Edm.String"),
 ];
 
-const ENUMS: [(&str, &str); 22] = [
+const ENUMS: [(&str, &str); 24] = [
+    ("teamsAppDistributionMethod", "store organization sideloaded unknownFutureValue"),
+    ("teamsAppPublishingState", "submitted rejected published unknownFutureValue"),
     ("teamworkConversationIdentityType", "team channel chat unknownFutureValue"),
     ("teamSpecialization", "none educationStandard educationClass educationProfessionalLearningCommunity educationStaff healthcareStandard healthcareCareCoordination unknownFutureValue"),
     ("teamVisibilityType", "private public hiddenMembership unknownFutureValue"),
@@ -152,12 +154,13 @@ fn entity(entity: &Entity) -> String {
     let link = |name: &str, kind: &str| format!("<NavigationProperty Name=\"{name}\" Type=\"{}\" ContainsTarget=\"true\"/>", full(kind));
     let mut links: String = entity.links.iter().filter(|p| p.can.contains('r')).map(|p| link(p.name, p.kind)).collect();
     let below: &[(&str, &str)] = match entity.name {
-        "user" => &[("messages", "Collection(message)"), ("mailFolders", "Collection(mailFolder)"), ("joinedTeams", "Collection(team)"), ("chats", "Collection(chat)"), ("photo", "profilePhoto"), ("contacts", "Collection(contact)"), ("contactFolders", "Collection(contactFolder)"), ("calendarView", "Collection(event)"), ("events", "Collection(event)"), ("outlook", "outlookUser")],
+        "user" => &[("messages", "Collection(message)"), ("mailFolders", "Collection(mailFolder)"), ("joinedTeams", "Collection(team)"), ("chats", "Collection(chat)"), ("photo", "profilePhoto"), ("contacts", "Collection(contact)"), ("contactFolders", "Collection(contactFolder)"), ("calendarView", "Collection(event)"), ("events", "Collection(event)"), ("outlook", "outlookUser"), ("teamwork", "userTeamwork")],
         "mailFolder" => &[("messages", "Collection(message)"), ("childFolders", "Collection(mailFolder)")],
         "contactFolder" => &[("contacts", "Collection(contact)"), ("childFolders", "Collection(contactFolder)")],
         "chat" => &[("messages", "Collection(chatMessage)")],
-        "team" => &[("channels", "Collection(channel)")],
+        "team" => &[("channels", "Collection(channel)"), ("installedApps", "Collection(teamsAppInstallation)")],
         "channel" => &[("messages", "Collection(chatMessage)")],
+        "userScopeTeamsAppInstallation" => &[("chat", "chat")],
         "chatMessage" => &[("replies", "Collection(chatMessage)")],
         _ => &[],
     };
@@ -183,7 +186,12 @@ pub fn show() -> Answer {
     }
     out.extend(BASES.iter().chain(&ENTITIES).map(plain));
     out.push_str("<EntityType Name=\"outlookUser\" BaseType=\"graph.entity\"><NavigationProperty Name=\"masterCategories\" Type=\"Collection(graph.outlookCategory)\" ContainsTarget=\"true\"/></EntityType>");
-    let all = [&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &ATTACHMENT, &CATEGORY, &SETTINGS, &PHOTO, &CHAT, &CHAT_MESSAGE, &TEAM, &CHANNEL, &CONTACT, &CONTACT_FOLDER, &EVENT];
+    for (name, link, kind) in [("userTeamwork", "installedApps", "userScopeTeamsAppInstallation"), ("appCatalogs", "teamsApps", "teamsApp")] {
+        out.push_str(&format!(
+            "<EntityType Name=\"{name}\" BaseType=\"graph.entity\"><NavigationProperty Name=\"{link}\" Type=\"Collection(graph.{kind})\" ContainsTarget=\"true\"/></EntityType>"
+        ));
+    }
+    let all = [&USER, &ORGANIZATION, &MESSAGE, &FOLDER, &ATTACHMENT, &CATEGORY, &SETTINGS, &PHOTO, &CHAT, &CHAT_MESSAGE, &TEAM, &CHANNEL, &TEAMS_APP, &TEAMS_APP_DEFINITION, &INSTALLATION, &USER_INSTALLATION, &CONTACT, &CONTACT_FOLDER, &EVENT];
     out.extend(all.into_iter().map(entity));
     for (name, bound, parameters, returns) in ACTIONS {
         let mut inside = format!("<Parameter Name=\"bindingParameter\" Type=\"graph.{bound}\"/>");
@@ -201,6 +209,6 @@ pub fn show() -> Answer {
     for (name, kind) in [("users", "user"), ("chats", "chat"), ("teams", "team"), ("organization", "organization")] {
         out.push_str(&format!("<EntitySet Name=\"{name}\" EntityType=\"graph.{kind}\"/>"));
     }
-    out.push_str("<Singleton Name=\"me\" Type=\"graph.user\"/></EntityContainer></Schema></edmx:DataServices></edmx:Edmx>");
+    out.push_str("<Singleton Name=\"me\" Type=\"graph.user\"/><Singleton Name=\"appCatalogs\" Type=\"graph.appCatalogs\"/></EntityContainer></Schema></edmx:DataServices></edmx:Edmx>");
     Answer::bytes(200, "application/xml", out.into())
 }

@@ -20,7 +20,7 @@ const fn route(path: &'static str, has: &'static str, lacks: &'static str, optio
 
 /// `{user}` is `me` or `users/…`; `{folder}` is `mailFolders/…`, with as many `childFolders/…` as there are;
 /// `{messages}` is `messages`, or `messages` of a folder. Two stars stand for anything below.
-pub const GRAPH: [Route; 142] = [
+pub const GRAPH: [Route; 152] = [
     route("$metadata", "GET", "", ""),
     route("$batch", "POST", "", ""),
     route("organization", "GET", "", "$select $count"),
@@ -136,6 +136,10 @@ pub const GRAPH: [Route; 142] = [
     route("drives/{id}/**", "GET POST PUT PATCH DELETE", "", "$select @microsoft.graph.conflictBehavior"),
     route("sites/**", "", "GET POST PUT PATCH DELETE", ""),
     route("{user}/joinedTeams", "GET", "", ""),
+    route("{user}/teamwork/installedApps", "GET POST", "", "$expand $filter"),
+    route("{user}/teamwork/installedApps/{install}", "GET DELETE", "", "$expand"),
+    route("{user}/teamwork/installedApps/{install}/chat", "GET", "", "$select"),
+    route("{user}/teamwork/installedApps/{install}/upgrade", "POST", "", ""),
     route("{user}/teamwork/**", "", "GET POST PATCH DELETE", ""),
     route("{user}/presence", "", "GET", ""),
     route("teams", "GET", "POST", "$filter $select $top $skiptoken $count"),
@@ -158,7 +162,13 @@ pub const GRAPH: [Route; 142] = [
     route("teams/{id}/channels/{channel}/messages/{message}/replies", "GET POST", "", "$top $skiptoken"),
     route("teams/{id}/channels/{channel}/messages/{message}/replies/{reply}", "GET PATCH", "", ""),
     route("teams/{id}/channels/{channel}/messages/{message}/replies/{reply}/softDelete", "POST", "", ""),
+    route("teams/{id}/installedApps", "GET POST", "", "$expand $filter"),
+    route("teams/{id}/installedApps/{install}", "GET DELETE", "", "$expand"),
+    route("teams/{id}/installedApps/{install}/upgrade", "POST", "", ""),
     route("teams/**", "", "GET POST PUT PATCH DELETE", ""),
+    route("appCatalogs/teamsApps", "GET POST", "", "$filter $select $expand requiresReview"),
+    route("appCatalogs/teamsApps/{app}", "", "GET PATCH DELETE", ""),
+    route("appCatalogs/teamsApps/{app}/appDefinitions", "POST", "GET", "requiresReview"),
     route("appCatalogs/**", "", "GET POST PATCH DELETE", ""),
     route("subscriptions", "GET POST", "", ""),
     route("subscriptions/{id}", "GET PATCH DELETE", "", ""),
@@ -195,6 +205,32 @@ pub const LOGIN: [Route; 26] = [
     route("{tenant}/winauth/**", "", "GET POST", ""),
 ];
 
+/// The Bot Connector, behind the region and `v3`.
+pub const BOT: [Route; 22] = [
+    route("conversations", "POST", "GET", ""),
+    route("conversations/{id}/activities", "POST", "", ""),
+    route("conversations/{id}/activities/{activity}", "POST PUT DELETE", "", ""),
+    route("conversations/{id}/activities/history", "", "POST", ""),
+    route("conversations/{id}/activities/{activity}/members", "", "GET", ""),
+    route("conversations/{id}/attachments", "", "POST", ""),
+    route("conversations/{id}/members", "GET", "", ""),
+    route("conversations/{id}/members/{member}", "GET", "DELETE", ""),
+    route("conversations/{id}/pagedMembers", "GET", "", ""),
+    route("teams/{id}", "GET", "", ""),
+    route("teams/{id}/conversations", "GET", "", ""),
+    route("attachments/{id}", "", "GET", ""),
+    route("attachments/{id}/views/{view}", "", "GET", ""),
+    route("meetings/{id}", "", "GET", ""),
+    route("meetings/{id}/notification", "", "POST", ""),
+    route("meetings/{id}/participants/{participant}", "", "GET", ""),
+    route("batch/conversation/users", "", "POST", ""),
+    route("batch/conversation/tenant", "", "POST", ""),
+    route("batch/conversation/team", "", "POST", ""),
+    route("batch/conversation/channels", "", "POST", ""),
+    route("batch/conversation/{operation}", "", "GET DELETE", ""),
+    route("batch/conversation/failedentries/{operation}", "", "GET", ""),
+];
+
 /// What the simulator was not made for.
 pub fn lacks(call: &Call, what: &str) -> Answer {
     let path = crate::http::decode(&call.path, false);
@@ -211,6 +247,8 @@ pub fn missing(call: &Call) -> Option<Answer> {
         (Host::Graph, ["oidc", "userinfo"]) => return (call.method != "GET").then(|| lacks(call, "")),
         (Host::Graph, ["v1.0", rest @ ..]) => (&GRAPH[..], rest),
         (Host::Graph, _) => return Some(lacks(call, "")),
+        (Host::Bot, [_, "v3", rest @ ..] | [_, _, "v3", rest @ ..]) => (&BOT[..], rest),
+        (Host::Bot, _) => return Some(lacks(call, "")),
         (_, rest) => (&LOGIN[..], rest),
     };
     let fits: Vec<&Route> = best(table, parts);
@@ -221,13 +259,13 @@ pub fn missing(call: &Call) -> Option<Answer> {
     let Some(route) = fits.iter().find(|r| named(r.has)) else {
         // Nothing of it is here, or Microsoft has this method and we do not; the rest is refused as Graph refuses it.
         let absent = fits.iter().all(|r| r.has.is_empty()) || fits.iter().any(|r| named(r.lacks));
-        return (absent || call.host == Host::Login).then(|| lacks(call, ""));
+        return (absent || call.host != Host::Graph).then(|| lacks(call, ""));
     };
     if call.host != Host::Graph {
         return None;
     }
     // Annotations stand in the query of any method.
-    let known = |name: &str| (call.method == "GET" || name.starts_with('@')) && route.options.split(' ').any(|o| o.eq_ignore_ascii_case(name));
+    let known = |name: &str| (call.method == "GET" || name.starts_with('@') || name == "requiresReview") && route.options.split(' ').any(|o| o.eq_ignore_ascii_case(name));
     let params = call.params();
     let odd = params.iter().map(|(name, _)| name).find(|name| !known(name))?;
     Some(lacks(call, &format!("query option {odd}")))

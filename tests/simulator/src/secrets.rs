@@ -53,6 +53,11 @@ impl Secrets {
         self.keep(TOKENS.iter().filter_map(|name| body[*name].as_str().map(String::from)));
     }
 
+    /// A token that Microsoft shows somebody.
+    pub fn keep_of_post(&mut self, authorization: &str) {
+        self.keep(authorization.split_once(' ').map(|(_, token)| token.to_string()));
+    }
+
     fn keep(&mut self, secrets: impl IntoIterator<Item = String>) {
         for secret in secrets.into_iter().filter(|s| s.len() >= RUN) {
             if self.0.len() < CAP {

@@ -7,7 +7,7 @@ use crate::limits::Flight;
 use crate::slip::Line;
 use crate::outgoing::{CutOff, Outgoing, respond};
 use crate::world::World;
-use crate::{batch, control, entra, flows, graph, push, spoil};
+use crate::{batch, bot, control, entra, flows, graph, push, spoil};
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -114,6 +114,7 @@ async fn read(request: Request<Incoming>, host: Host, scheme: &str, shared: &Sha
             Host::Login => world.origins.login.clone(),
             Host::Graph | Host::Workflow => world.origins.graph.clone(),
             Host::Stranger => world.origins.stranger.clone(),
+            Host::Bot => world.origins.bot.clone(),
             Host::Control => world.origins.control.clone(),
         }
     });
@@ -176,6 +177,7 @@ pub fn write_down(world: &mut World, call: &Call) -> Arrival {
     // At the login host nobody is known yet; there the same body is the same asker.
     let person = match call.host {
         Host::Login => crate::http::base64url(&Sha256::digest(&call.body)),
+        Host::Bot => bot::named(world, call).map(|(app, _)| app).unwrap_or_default(),
         _ => address.clone().unwrap_or_default(),
     };
     let mailbox = caller.as_ref().and_then(|c| graph::mailbox_of(world, c, call));
@@ -204,6 +206,9 @@ pub fn write_down(world: &mut World, call: &Call) -> Arrival {
             }
         }
         Host::Workflow if call.header("authorization").is_some() => world.ledger.accuse("token_leak", seq, "Authorization sent to a workflow"),
+        // A token is for one service, and shown to no other.
+        Host::Graph if bot::named(world, call).is_some_and(|(_, is_bot)| is_bot) => world.ledger.accuse("token_leak", seq, "the token of a bot sent to Graph"),
+        Host::Bot if bot::named(world, call).is_some_and(|(_, is_bot)| !is_bot) => world.ledger.accuse("token_leak", seq, "the token of another service sent to the Bot Connector"),
         Host::Login if bearer => world.ledger.accuse("token_leak", seq, "Authorization sent to the login host"),
         _ => {}
     }
@@ -249,6 +254,7 @@ async fn process(shared: Arc<Shared>, line: Arc<Mutex<Line>>, call: Call, mut ar
         }
         let done = act(&mut world, &call, &arrival);
         push::collect(&mut world);
+        bot::collect(&mut world);
         done
     };
     shared.posts.notify_one();
@@ -309,6 +315,7 @@ pub fn act(world: &mut World, call: &Call, arrival: &Arrival) -> (Answer, bool) 
         }
         Host::Graph => graph::handle(world, call, arrival),
         Host::Workflow => flows::handle(world, call, arrival),
+        Host::Bot => bot::handle(world, call, arrival),
         _ => Answer::raw_json(200, "{}".into()),
     };
     let call = own;
@@ -330,7 +337,11 @@ fn dress(world: &mut World, call: &Call, answer: Answer) -> Answer {
     match call.host {
         Host::Graph => world.finish(call, answer),
         _ => {
-            let answer = if call.host == Host::Workflow { flows::told(answer) } else { answer };
+            let answer = match call.host {
+                Host::Workflow => flows::told(answer),
+                Host::Bot => bot::dressed(answer),
+                _ => answer,
+            };
             let now = world.now();
             answer.with("Date", crate::clock::http_date(now)).with("Cache-Control", "no-store")
         }

@@ -134,6 +134,8 @@ impl Action {
                 answer.with("client-request-id", id)
             }
             Action::Rewrite(how) => rewritten(how, answer),
+            // What was refused stays refused.
+            Action::DoneBut(ask) if answer.status < 400 => status(world, call, ask, ""),
             Action::EmptyBody => Answer { status: 200, body: Bytes::new(), ..answer },
             Action::Unparsable => Answer { status: 200, body: Bytes::from_static(b"{\"value\":[{\"id\":\"AA"), ..answer },
             _ => answer,
@@ -206,7 +208,9 @@ fn too_many(world: &mut World, call: &Call, seconds: f64, person: &str) -> Answe
 
 fn status(world: &mut World, call: &Call, ask: &Value, person: &str) -> Answer {
     let status = ask["status"].as_u64().unwrap_or(500) as u16;
+    let of_bots = crate::bot::code_of(status);
     let code = ask["code"].as_str().unwrap_or(match status {
+        _ if call.host == Host::Bot => of_bots.0,
         401 => "InvalidAuthenticationToken",
         403 => "ErrorAccessDenied",
         404 => "ErrorItemNotFound",
@@ -217,7 +221,7 @@ fn status(world: &mut World, call: &Call, ask: &Value, person: &str) -> Answer {
         s if s >= 500 => "UnknownError",
         _ => "BadRequest",
     });
-    let message = ask["message"].as_str().unwrap_or("The simulator was told to answer so.");
+    let message = ask["message"].as_str().unwrap_or(if call.host == Host::Bot { of_bots.1 } else { "The simulator was told to answer so." });
     let mut answer = match &ask["body"] {
         Value::Null if call.host == Host::Login && status >= 400 => {
             let error = ask["code"].as_str().unwrap_or(if status >= 500 { "server_error" } else { "temporarily_unavailable" });

@@ -1,6 +1,8 @@
 //! All that a reset throws away.
 
+use crate::bot::Bots;
 use crate::calendar::store::Calendar;
+use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::contacts::store::Contacts;
 use crate::drive::Drives;
@@ -34,6 +36,8 @@ pub struct Origins {
     pub tls: (String, String),
     /// The same over TLS 1.2 alone.
     pub tls12: (String, String),
+    /// The Bot Connector.
+    pub bot: String,
     /// The certificate behind both, PEM.
     pub ca: String,
 }
@@ -68,6 +72,8 @@ pub struct World {
     pub teams: Teams,
     pub drives: Drives,
     pub flows: Flows,
+    pub catalogue: Catalogue,
+    pub bots: Bots,
     pub senders: Senders,
     pub submissions: Vec<crate::mail::send::Submission>,
     /// By person.
@@ -86,7 +92,7 @@ pub struct World {
     pub secret: String,
 }
 
-pub const ODDITIES: [(&str, bool); 27] = [
+pub const ODDITIES: [(&str, bool); 34] = [
     ("user_names_refused", false),
     ("sent_copy_late", false),
     ("reply_marks_read", false),
@@ -114,6 +120,13 @@ pub const ODDITIES: [(&str, bool); 27] = [
     ("contents_of_others", false),
     ("contents_replayed", false),
     ("foreign_validation_tokens", false),
+    ("customer_bot_tokens_refused", false),
+    ("bots_take_object_ids", false),
+    ("bot_throttling_untold", false),
+    ("bot_statuses_vary", false),
+    ("late_installation", false),
+    ("team_install_created", false),
+    ("activities_doubled", false),
 ];
 
 impl World {
@@ -133,6 +146,8 @@ impl World {
             teams: Teams::default(),
             drives: Drives::default(),
             flows: Flows::default(),
+            catalogue: Catalogue::start(seed),
+            bots: Bots::default(),
             senders: Senders::default(),
             submissions: Vec::new(),
             profiles: HashMap::new(),

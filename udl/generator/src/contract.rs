@@ -8,7 +8,7 @@ use uniffi_meta::{DefaultValueMetadata as Default, LiteralMetadata as Literal, M
 
 /// Fields that no text form may show: links with their `state`, bindings, what the host keeps at an account, and a private key that somebody puts among
 /// certificates by mistake. What is a `Secret`, a `RootKey` or a `ClientCertificate` shows nothing anyway.
-const SECRET: [(&str, &str); 13] = [
+const SECRET: [(&str, &str); 15] = [
     ("SignIn", "url"),
     ("SignIn", "binding"),
     ("Approval", "url"),
@@ -22,6 +22,8 @@ const SECRET: [(&str, &str); 13] = [
     ("RawOutcome", "headers"),
     ("RawPage", "next_link"),
     ("RawPage", "delta_link"),
+    ("HttpRequest", "headers"),
+    ("BotInvoke", "sign_in_state"),
 ];
 
 pub struct Contract {

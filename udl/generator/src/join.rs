@@ -10,8 +10,8 @@ use weedle::namespace::NamespaceMember;
 use weedle::{Definition, Parse};
 
 /// The files of `udl/src` in the order that readers of the typings see; `engine` defines what the others are parts of.
-const SUBJECTS: [&str; 23] = [
-    "errors", "config", "connect", "consent", "accounts", "send", "teams", "workflows", "places", "sync", "backfill", "mail", "contacts", "calendar", "said", "news", "inbound", "raw", "logs", "keys", "audit", "erasure", "engine",
+const SUBJECTS: [&str; 26] = [
+    "errors", "config", "connect", "consent", "accounts", "send", "teams", "workflows", "bots", "apps", "endpoints", "places", "sync", "backfill", "mail", "contacts", "calendar", "said", "news", "inbound", "raw", "logs", "keys", "audit", "erasure", "engine",
 ];
 
 /// A file of the contract. The name is the one that errors show.

@@ -89,7 +89,11 @@ fn who_has_to_grant_it() {
 
 #[test]
 fn an_organisation_grants_for_everybody() {
-    let list = organisation(vec![], &names(&["Mail.Read"]));
+    let list = organisation(&[], &[], &names(&["Mail.Read"]));
     assert!(list.items[0].needs_admin && list.items[0].title.contains("everybody"));
+    let asked = organisation(&[Feature::MailSend, Feature::Chat], &names(&["Sites.Read.All"]), &names(&["Mail.ReadWrite"]));
+    let send = item(&asked, "Mail.Send");
+    assert_eq!((send.granted, send.features.as_slice(), send.needs_admin), (Some(false), [Feature::MailSend].as_slice(), true));
+    assert!(send.reason.contains("mailboxes that are added") && item(&asked, "Sites.Read.All").reason.contains("in addition"));
     assert!(!says(&list, "Mail is not accessed.") && !list.not_accessed.iter().any(|s| s.starts_with("Mailboxes of other")));
 }

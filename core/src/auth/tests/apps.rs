@@ -45,7 +45,7 @@ async fn what_cannot_work_is_refused_before_anything_is_stored_or_asked() {
         assert!(refused(request).await.reason().contains("Personal Microsoft accounts have no Teams chats"));
     }
     // Organisations: a public client has no tokens of its own, a personal page no organisation.
-    let tenant = |app: Option<&str>, tenant: Option<&str>| TenantRequest { owner: "o".into(), redirect_uri: CALLBACK.into(), app: app.map(Into::into), tenant: tenant.map(Into::into), context: None };
+    let tenant = |app: Option<&str>, tenant: Option<&str>| TenantRequest { owner: "o".into(), redirect_uri: CALLBACK.into(), app: app.map(Into::into), tenant: tenant.map(Into::into), ..Default::default() };
     assert_eq!(fixture.auth.begin_tenant(tenant(None, None)).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(fixture.auth.begin_tenant(tenant(Some("server"), Some("consumers"))).await.unwrap_err().kind(), ErrorKind::Forbidden);
     assert_eq!(fixture.auth.begin_again("acc_x", CALLBACK.into()).await.unwrap_err().kind(), ErrorKind::NotFound);

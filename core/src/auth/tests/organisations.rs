@@ -10,7 +10,7 @@ const CLOUD_APPLICATION_ADMINISTRATOR: &str = "158c047a-c907-4556-b7ef-446551a6b
 const ANYBODY: &str = "b79fbf4d-3ef9-4689-8143-76b194e85509";
 
 pub(super) fn organisation() -> TenantRequest {
-    TenantRequest { owner: "owner-1".into(), redirect_uri: CALLBACK.into(), app: Some("server".into()), tenant: None, context: Some("school".into()) }
+    TenantRequest { owner: "owner-1".into(), redirect_uri: CALLBACK.into(), app: Some("server".into()), context: Some("school".into()), ..Default::default() }
 }
 
 impl Fixture {

@@ -38,6 +38,13 @@ pub fn root(endpoints: &Endpoints, purpose: Purpose) -> Result<Url> {
     endpoints.beta().ok_or_else(|| Error::invalid("The graph address of this cloud ends in no version, so its beta is not known. Let it end in /v1.0."))
 }
 
+/// It begins with `/me`. Errors: InvalidInput.
+pub fn is_own(endpoints: &Endpoints, url: &Url, purpose: Purpose) -> Result<bool> {
+    let root = root(endpoints, purpose)?;
+    let first = url.path().strip_prefix(root.path()).and_then(|path| path.split('/').next());
+    Ok(first.is_some_and(|first| first.eq_ignore_ascii_case("me")))
+}
+
 /// With a scheme, or a host without one.
 fn is_whole(path: &str) -> bool {
     let path = path.trim_start_matches(|c: char| c.is_whitespace() || c.is_control());

@@ -32,6 +32,8 @@ const PRIVATE: [&str; 6] = ["connection", "keep-alive", "transfer-encoding", "up
 #[derive(Clone)]
 pub struct RawCall {
     request: Request,
+    /// It is about whoever the token is for: `/me`.
+    is_own: bool,
 }
 
 /// What came, whatever its status.
@@ -50,6 +52,11 @@ impl RawCall {
         matches!(self.request.method, Method::GET | Method::HEAD)
     }
 
+    /// It asks for something of the person the token is for, which a token without a person cannot.
+    pub fn is_own(&self) -> bool {
+        self.is_own
+    }
+
     /// Whose token it uses.
     fn of(&self, caller: &Caller) -> Request {
         let mut request = self.request.clone();
@@ -63,6 +70,7 @@ impl Graph {
     pub fn raw(&self, raw: &RawRequest) -> Result<RawCall> {
         let method = method(&raw.method)?;
         let (url, purpose) = address::address(&self.endpoints, self.pipeline.hosts(), raw)?;
+        let is_own = address::is_own(&self.endpoints, &url, purpose)?;
         let mut request = Request::get(url, purpose);
         request.headers = headers::headers(raw)?;
         request.body = body(raw, &method)?;
@@ -78,7 +86,7 @@ impl Graph {
         request.safety = if raw.repeat || matches!(method, Method::GET | Method::HEAD) { Safety::Repeatable } else { Safety::Once };
         request.may_be_empty = true;
         request.method = method;
-        Ok(RawCall { request })
+        Ok(RawCall { request, is_own })
     }
 
     /// Sends it alone; a long body is read on demand. Errors: the pipeline's; NeedsReconnect, when the token is refused.

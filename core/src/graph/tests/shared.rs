@@ -164,8 +164,9 @@ async fn a_draft_that_shows_access_is_removed() {
 #[tokio::test]
 async fn why_a_mailbox_cannot_be_read_is_told_apart() {
     let at = Caller { mailbox: Some(JOBS.into()), ..Caller::new("own", Priority::Interactive, Duration::ZERO) };
+    let kept_out = || Error::new(ErrorKind::ConsentMissing, "Not granted.");
     for (status, code, kind) in [
-        (403, "ErrorAccessDenied", ErrorKind::Forbidden),
+        (403, "ErrorAccessDenied", ErrorKind::ConsentMissing),
         (404, "ErrorInvalidUser", ErrorKind::NotFound),
         (404, "ErrorItemNotFound", ErrorKind::NotFound),
         (404, "ResourceNotFound", ErrorKind::NotFound),
@@ -174,8 +175,8 @@ async fn why_a_mailbox_cannot_be_read_is_told_apart() {
         (400, "BadRequest", ErrorKind::InvalidInput),
     ] {
         let bench = answers(vec![says(status, format!(r#"{{"error":{{"code":"{code}"}}}}"#))]);
-        assert_eq!(bench.graph.try_to_read(&at).await.unwrap_err().kind(), kind, "{code}");
+        assert_eq!(bench.graph.try_to_read(&at, kept_out()).await.unwrap_err().kind(), kind, "{code}");
     }
     let bench = answers(vec![says(200, r#"{"id":"inbox"}"#)]);
-    bench.graph.try_to_read(&at).await.unwrap();
+    bench.graph.try_to_read(&at, kept_out()).await.unwrap();
 }

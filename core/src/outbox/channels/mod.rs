@@ -1,11 +1,13 @@
 //! One file per route. None of them knows of another.
 
+mod bot;
 mod mail;
 mod teams;
 mod workflow;
 
+pub use bot::{Bot, SentByBot};
 pub use mail::{Forward, Mail, Reply};
-pub use teams::{ChannelPost, Chat, Posted};
+pub use teams::{ChannelPost, Chat, PostedByPerson};
 pub use workflow::Workflow;
 
 /// What channels remember for as long as the process lives.

@@ -40,7 +40,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The hash of form 1 under a key everybody knows. These never change: stores in the field hold them.
-fn hash(draft: impl Into<Draft>) -> String {
+fn hash(draft: impl Into<RouteDraft>) -> String {
     hex(&crate::seal::KeyBytes::from_slice(&[7; 32]).unwrap().mac(&[&canonical(&draft.into())]).unwrap())
 }
 
@@ -52,10 +52,10 @@ fn form_one_is_what_it_was() {
         "016d01000000000000001d000000000000000100000000000000056140622e630000000000000000"
     );
     for (draft, golden) in [
-        (Draft::from(full_mail()), "211d906c9736b659f17c62fa388298f2bf36f8d58beb4a6840c487abf0292942"),
-        (Draft::from(plain), "c8f54bcb03cc6f1268e38a2f5776541e8ea20fd1ce278ebc64e24eca06a94e0b"),
-        (Draft::from(full_chat()), "a265e7db39b592964b1e0abb2f3a54580607cbf44903f3e78bd765965a701c6f"),
-        (Draft::from(ChatDraft { body_type: BodyType::Text, ..full_chat() }), "baef90c49bb19f14cc61e73c14bd3ec256547857893a9ee5f3611892dbc332bf"),
+        (RouteDraft::from(full_mail()), "211d906c9736b659f17c62fa388298f2bf36f8d58beb4a6840c487abf0292942"),
+        (RouteDraft::from(plain), "c8f54bcb03cc6f1268e38a2f5776541e8ea20fd1ce278ebc64e24eca06a94e0b"),
+        (RouteDraft::from(full_chat()), "a265e7db39b592964b1e0abb2f3a54580607cbf44903f3e78bd765965a701c6f"),
+        (RouteDraft::from(ChatDraft { body_type: BodyType::Text, ..full_chat() }), "baef90c49bb19f14cc61e73c14bd3ec256547857893a9ee5f3611892dbc332bf"),
     ] {
         assert_eq!(hash(draft.clone()), golden, "{draft:?}");
     }
@@ -63,7 +63,7 @@ fn form_one_is_what_it_was() {
 
 #[test]
 fn the_text_of_the_first_versions_is_written_to_the_letter() {
-    let text = |draft: Draft| String::from_utf8(first_text(&draft).unwrap()).unwrap();
+    let text = |draft: RouteDraft| String::from_utf8(first_text(&draft).unwrap()).unwrap();
     assert_eq!(
         text(full_mail().into()),
         concat!(

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::events::EventBus;
 use crate::flows::Flows;
 use crate::graph::Graph;
-use crate::model::{AccountState, Feature, Receipt, Route, SendState};
+use crate::model::{AccountState, Feature, Receipt, SendRoute, SendState};
 use crate::outbox::Outbox;
 use crate::outbox::payload::{payload_place, seal_content};
 use crate::pipeline::fake::{Seen, Service, breaks, clock, says};
@@ -64,13 +64,13 @@ pub fn bench(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) ->
     pipeline.plug_tokens(tokens.clone());
     let flows = Flows::new(pipeline.clone());
     let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-    let outbox = Outbox::new(store.clone(), vault.clone(), graph, flows, Arc::new(clock.clone()), EventBus::new(), Pace::default());
+    let outbox = Outbox::new(store.clone(), vault.clone(), graph, (flows, None), Arc::new(clock.clone()), EventBus::new(), Pace::default());
     Bench { outbox, service, store, vault, clock, runtime: Runtime::start().unwrap(), _tokens: tokens, _folder: folder }
 }
 
 impl Bench {
     /// Delivers until the send is settled.
-    async fn deliver(&self, draft: impl Into<Draft>) -> Receipt {
+    async fn deliver(&self, draft: impl Into<RouteDraft>) -> Receipt {
         let receipt = self.outbox.enqueue(draft.into(), true).await.unwrap();
         self.settle(&receipt.id).await
     }
@@ -125,7 +125,7 @@ impl Bench {
     pub async fn left_in(&self, receipt: &Receipt, state: ItemState) {
         let item = self.store.claim(self.now(), 0, &[]).await.unwrap().unwrap();
         assert_eq!(item.id, receipt.id);
-        let step = Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: Some(self.now()), links: Vec::new(), sent_mail: None, tally: Tally::Attempt, tidy_at: None, announce: false, claim_next_until: None };
+        let step = Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: Some(self.now()), links: Vec::new(), sent_mail: None, retires: None, said: None, tally: Tally::Attempt, tidy_at: None, announce: false, claim_next_until: None };
         assert!(self.store.step(&item.id, item.fence, &step, self.now()).await.unwrap().is_some());
     }
 }

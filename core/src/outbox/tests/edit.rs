@@ -31,7 +31,7 @@ async fn tried(bench: &Bench, unmade: bool) -> Receipt {
     progress.own.unmade = unmade;
     let progress = seal_progress(&bench.vault.content("a").await.unwrap(), &item, &progress).unwrap();
     let next_at = Some(bench.now() + 600_000);
-    let step = Step { state: ItemState::RetryWait, progress: Some(progress), reason: None, next_at, sent_at: None, links: Vec::new(), sent_mail: None, claim_until: None, tally: Tally::None, tidy_at: None, announce: false, claim_next_until: None };
+    let step = Step { state: ItemState::RetryWait, progress: Some(progress), reason: None, next_at, sent_at: None, links: Vec::new(), sent_mail: None, retires: None, said: None, claim_until: None, tally: Tally::None, tidy_at: None, announce: false, claim_next_until: None };
     assert!(bench.store.step(&item.id, item.fence, &step, bench.now()).await.unwrap().is_some());
     receipt
 }

@@ -5,7 +5,7 @@ use super::microsoft::{Microsoft, REFUSED, Troubles};
 use super::world::{Process, World, draft, in_time, is_settled};
 use crate::error::{ErrorKind, Result};
 use crate::failpoint::Armed;
-use crate::model::{ChannelPostDraft, ChatDraft, Draft, ForwardDraft, MailDraft, Receipt, ReplyDraft, Route, SendState, WorkflowDraft};
+use crate::model::{BotDraft, ChannelPostDraft, ChatDraft, RouteDraft, ForwardDraft, MailDraft, Receipt, ReplyDraft, SendRoute, SendState, WorkflowDraft};
 use std::sync::Arc;
 
 fn place(account_id: &str) -> (World, Arc<Microsoft>) {
@@ -48,11 +48,11 @@ async fn settled(process: &Process, id: &str) -> Receipt {
 
 #[tokio::test]
 async fn what_was_accepted_is_sent_although_the_host_never_heard_of_it() {
-    for route in [Route::Mail, Route::Chat, Route::ChannelPost, Route::Workflow] {
+    for route in [SendRoute::Mail, SendRoute::Chat, SendRoute::ChannelPost, SendRoute::Workflow, SendRoute::Bot] {
         let (world, microsoft) = place("a");
         let [first, second] = [idle(&world, &microsoft).await, idle(&world, &microsoft).await];
         killed_at("outbox.enqueued", first, async |process| process.outbox.enqueue(draft("a", route, "one", None), true).await).await;
-        killed_at("outbox.enqueued", second, async |process| process.outbox.enqueue_all(vec![draft("a", route, "two", None), draft("a", route, "three", None)], |_, _| true).await).await;
+        killed_at("outbox.enqueued", second, async |process| process.outbox.enqueue_all(vec![draft("a", route, "two", None), draft("a", route, "three", None)], Vec::new(), true, |_, _| true).await).await;
         let next = world.process(&microsoft);
         for text in ["one", "two", "three"] {
             // The host asks again, with the same key.
@@ -65,7 +65,7 @@ async fn what_was_accepted_is_sent_although_the_host_never_heard_of_it() {
 
 #[tokio::test]
 async fn what_was_taken_back_is_not_sent_although_the_host_never_heard_of_it() {
-    for route in [Route::Mail, Route::Chat, Route::ChannelPost, Route::Workflow] {
+    for route in [SendRoute::Mail, SendRoute::Chat, SendRoute::ChannelPost, SendRoute::Workflow, SendRoute::Bot] {
         let (world, microsoft) = place("a");
         let process = idle(&world, &microsoft).await;
         let receipt = process.outbox.enqueue(draft("a", route, "one", None), true).await.unwrap();
@@ -80,7 +80,7 @@ async fn what_was_taken_back_is_not_sent_although_the_host_never_heard_of_it() {
 
 #[tokio::test]
 async fn what_was_replaced_leaves_as_it_was_said_last_although_the_host_never_heard_of_it() {
-    for route in [Route::Mail, Route::Chat, Route::ChannelPost, Route::Workflow] {
+    for route in [SendRoute::Mail, SendRoute::Chat, SendRoute::ChannelPost, SendRoute::Workflow, SendRoute::Bot] {
         let (world, microsoft) = place("a");
         let process = idle(&world, &microsoft).await;
         let receipt = process.outbox.enqueue(draft("a", route, "one", None), true).await.unwrap();
@@ -93,20 +93,21 @@ async fn what_was_replaced_leaves_as_it_was_said_last_although_the_host_never_he
     }
 }
 
-fn unkeyed(draft: Draft) -> Draft {
+fn unkeyed(draft: RouteDraft) -> RouteDraft {
     match draft {
-        Draft::Mail { mail } => MailDraft { key: None, ..mail }.into(),
-        Draft::Reply { reply } => ReplyDraft { key: None, ..reply }.into(),
-        Draft::Forward { forward } => ForwardDraft { key: None, ..forward }.into(),
-        Draft::Chat { chat } => ChatDraft { key: None, ..chat }.into(),
-        Draft::ChannelPost { channel_post } => ChannelPostDraft { key: None, ..channel_post }.into(),
-        Draft::Workflow { workflow } => WorkflowDraft { key: None, ..workflow }.into(),
+        RouteDraft::Mail { mail } => MailDraft { key: None, ..mail }.into(),
+        RouteDraft::Reply { reply } => ReplyDraft { key: None, ..reply }.into(),
+        RouteDraft::Forward { forward } => ForwardDraft { key: None, ..forward }.into(),
+        RouteDraft::Chat { chat } => ChatDraft { key: None, ..chat }.into(),
+        RouteDraft::ChannelPost { channel_post } => ChannelPostDraft { key: None, ..channel_post }.into(),
+        RouteDraft::Workflow { workflow } => WorkflowDraft { key: None, ..workflow }.into(),
+        RouteDraft::Bot { bot } => BotDraft { key: None, ..bot }.into(),
     }
 }
 
 #[tokio::test]
 async fn what_was_queued_again_is_tried_once_more_although_the_host_never_heard_of_it() {
-    for route in [Route::Mail, Route::Chat, Route::ChannelPost, Route::Workflow] {
+    for route in [SendRoute::Mail, SendRoute::Chat, SendRoute::ChannelPost, SendRoute::Workflow, SendRoute::Bot] {
         let (world, microsoft) = place("a");
         let process = world.process(&microsoft);
         let receipt = process.outbox.enqueue(draft("a", route, REFUSED, None), true).await.unwrap();

@@ -6,23 +6,26 @@ use super::ledger::Ledger;
 use super::microsoft::Troubles;
 use super::world::{Process, World};
 use crate::failpoint::Armed;
-use crate::model::Route;
+use crate::model::SendRoute;
 
-const ALL: &[Route] = &[Route::Mail, Route::Reply, Route::Forward, Route::Chat, Route::ChannelPost, Route::Workflow];
-const MAIL: &[Route] = &[Route::Mail, Route::Reply, Route::Forward];
-const ANSWERS: &[Route] = &[Route::Reply, Route::Forward];
-const CHAT: &[Route] = &[Route::Chat];
+const ALL: &[SendRoute] = &[SendRoute::Mail, SendRoute::Reply, SendRoute::Forward, SendRoute::Chat, SendRoute::ChannelPost, SendRoute::Workflow, SendRoute::Bot];
+const MAIL: &[SendRoute] = &[SendRoute::Mail, SendRoute::Reply, SendRoute::Forward];
+const ANSWERS: &[SendRoute] = &[SendRoute::Reply, SendRoute::Forward];
+const CHAT: &[SendRoute] = &[SendRoute::Chat];
 /// Those of which nobody can ask what became of them.
-const UNTOLD: &[Route] = &[Route::Chat, Route::ChannelPost, Route::Workflow];
+const UNTOLD: &[SendRoute] = &[SendRoute::Chat, SendRoute::ChannelPost, SendRoute::Workflow, SendRoute::Bot];
+const BOT: &[SendRoute] = &[SendRoute::Bot];
 
 /// Every point of the outbox, and the routes that come by.
-const POINTS: [(&str, &[Route]); 22] = [
+const POINTS: [(&str, &[SendRoute]); 24] = [
     ("outbox.claimed", ALL),
     ("outbox.storing.Prepared", MAIL),
     ("outbox.stored.Prepared", MAIL),
     ("mail.answer_begun", ANSWERS),
     ("mail.draft_made", MAIL),
     ("chat.made", CHAT),
+    ("bot.conversation_made", BOT),
+    ("bot.installed", BOT),
     ("outbox.storing.Dispatching", ALL),
     ("outbox.stored.Dispatching", ALL),
     ("outbox.dispatched", ALL),
@@ -75,7 +78,7 @@ struct Tally {
 }
 
 /// Counts a kill only if the point was reached.
-async fn run(world: &World, point: &str, route: Route, seed: u64, tally: &mut Tally) {
+async fn run(world: &World, point: &str, route: SendRoute, seed: u64, tally: &mut Tally) {
     let what = format!("killed at {point}, {route:?}, seed {seed}");
     let mut chance = Chance::new(seed);
     let account_id = format!("{point} {route:?} {seed}").replace(' ', "_");
@@ -111,12 +114,14 @@ async fn run(world: &World, point: &str, route: Route, seed: u64, tally: &mut Ta
     let last = world.process(&microsoft);
     ledger.ended(&last, &what).await;
     ledger.check(&last, &what).await;
+    // One whose answer was lost is asked for again, and is there already.
+    microsoft.mailbox(&account_id, |mailbox| assert!(mailbox.installations <= 1, "{what}: the app was installed {} times", mailbox.installations));
     let (sends, unknown) = ledger.unknown(&last).await;
     last.kill().await;
     *tally = Tally { kills: tally.kills + u32::from(reached), sends: tally.sends + sends, unknown: tally.unknown + unknown };
 }
 
-async fn kill_everywhere(route: Route) {
+async fn kill_everywhere(route: SendRoute) {
     let (world, mut all) = (World::new(), Tally::default());
     for (point, _) in POINTS.iter().filter(|(_, routes)| routes.contains(&route)) {
         let (before, mut seed) = (all.kills, 0);
@@ -133,26 +138,31 @@ async fn kill_everywhere(route: Route) {
 
 #[tokio::test]
 async fn the_mails_a_killed_process_left_are_ended_by_the_next() {
-    kill_everywhere(Route::Mail).await;
+    kill_everywhere(SendRoute::Mail).await;
 }
 
 #[tokio::test]
 async fn the_replies_and_forwards_a_killed_process_left_are_ended_by_the_next() {
-    kill_everywhere(Route::Reply).await;
-    kill_everywhere(Route::Forward).await;
+    kill_everywhere(SendRoute::Reply).await;
+    kill_everywhere(SendRoute::Forward).await;
 }
 
 #[tokio::test]
 async fn the_chat_messages_a_killed_process_left_are_ended_by_the_next() {
-    kill_everywhere(Route::Chat).await;
+    kill_everywhere(SendRoute::Chat).await;
 }
 
 #[tokio::test]
 async fn the_channel_messages_a_killed_process_left_are_ended_by_the_next() {
-    kill_everywhere(Route::ChannelPost).await;
+    kill_everywhere(SendRoute::ChannelPost).await;
+}
+
+#[tokio::test]
+async fn the_messages_of_a_bot_that_a_killed_process_left_are_ended_by_the_next() {
+    kill_everywhere(SendRoute::Bot).await;
 }
 
 #[tokio::test]
 async fn the_posts_a_killed_process_left_are_ended_by_the_next() {
-    kill_everywhere(Route::Workflow).await;
+    kill_everywhere(SendRoute::Workflow).await;
 }

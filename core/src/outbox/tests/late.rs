@@ -7,7 +7,7 @@ use crate::store::OutboxParts;
 use crate::clock::{Clock, to_ms};
 use crate::failpoint::Armed;
 use crate::interleave::Drawn;
-use crate::model::{Route, SendState};
+use crate::model::{SendRoute, SendState};
 use crate::pipeline::LONGEST_EXCHANGE;
 use crate::pipeline::fake::START_MS;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ async fn died_with_a_draft_on_its_way(text: &str, expected: SendState) -> (World
     let microsoft = world.microsoft(Chance::new(3), Troubles::default());
     microsoft.slow_down();
     let first = world.process(&microsoft);
-    let id = first.outbox.enqueue(draft("a", Route::Mail, text, None), true).await.unwrap().id;
+    let id = first.outbox.enqueue(draft("a", SendRoute::Mail, text, None), true).await.unwrap().id;
     let is_asked = async {
         while microsoft.mailbox("a", |mailbox| mailbox.most_in_flight[0] == 0) {
             tokio::task::yield_now().await;
@@ -100,7 +100,7 @@ async fn a_worker_that_lost_its_claim_has_its_drafts_looked_for() {
     let microsoft = world.microsoft(Chance::new(3), Troubles::default());
     let first = world.process(&microsoft);
     let armed = Armed::at("mail.draft_made", 0);
-    let id = first.outbox.enqueue(draft("a", Route::Mail, "one", None), true).await.unwrap().id;
+    let id = first.outbox.enqueue(draft("a", SendRoute::Mail, "one", None), true).await.unwrap().id;
     in_time(armed.reached(), || "the draft is made".to_owned()).await;
     drop(armed);
     // It hangs there, and everybody believes that it is not sent.

@@ -4,7 +4,7 @@ use super::microsoft::{Microsoft, REFUSED};
 use super::uploads::{has_files, set_files, staged};
 use super::world::{Process, World, draft, in_time};
 use crate::clock::from_ms;
-use crate::model::{Draft, Receipt, Route, SendState};
+use crate::model::{RouteDraft, Receipt, SendRoute, SendState};
 use crate::outbox::channel::Channel;
 use crate::outbox::channels::Mail;
 use crate::outbox::job::read_progress;
@@ -25,7 +25,7 @@ async fn a_while() {
 
 pub struct Entry {
     pub account_id: String,
-    pub route: Route,
+    pub route: SendRoute,
     /// By which Microsoft's side tells it from others.
     pub text: String,
     pub id: String,
@@ -55,17 +55,18 @@ impl<'a> Ledger<'a> {
     }
 
     /// Hands in a draft. `order`: see [`draft`]. `deadline`: milliseconds from now.
-    pub async fn enqueue(&mut self, process: &mut Process, account_id: &str, route: Route, is_refused: bool, order: Option<&str>, deadline: Option<i64>) {
+    pub async fn enqueue(&mut self, process: &mut Process, account_id: &str, route: SendRoute, is_refused: bool, order: Option<&str>, deadline: Option<i64>) {
         let text = format!("{account_id} {}{}", self.entries.len(), if is_refused { REFUSED } else { "" });
         let mut handed_in = draft(account_id, route, &text, order);
         let until = deadline.map(|ms| from_ms(i64::try_from(self.world.clock.now_ms()).unwrap() + ms));
         match &mut handed_in {
-            Draft::Mail { mail } => mail.deadline = until,
-            Draft::Reply { reply } => reply.deadline = until,
-            Draft::Forward { forward } => forward.deadline = until,
-            Draft::Chat { chat } => chat.deadline = until,
-            Draft::ChannelPost { channel_post } => channel_post.deadline = until,
-            Draft::Workflow { workflow } => workflow.deadline = until,
+            RouteDraft::Mail { mail } => mail.deadline = until,
+            RouteDraft::Reply { reply } => reply.deadline = until,
+            RouteDraft::Forward { forward } => forward.deadline = until,
+            RouteDraft::Chat { chat } => chat.deadline = until,
+            RouteDraft::ChannelPost { channel_post } => channel_post.deadline = until,
+            RouteDraft::Workflow { workflow } => workflow.deadline = until,
+            RouteDraft::Bot { bot } => bot.deadline = until,
         }
         if !self.files.is_empty() {
             set_files(&mut handed_in, staged(process, account_id, &text, self.files).await);
@@ -178,7 +179,7 @@ impl<'a> Ledger<'a> {
     async fn check_folders(&self, process: &Process, what: &str) {
         let mut wanted: HashMap<&String, (usize, bool)> = HashMap::new();
         for (entry, receipt) in self.entries.iter().zip(self.receipts(process).await) {
-            let is_kept = matches!(entry.route, Route::Chat | Route::ChannelPost) && matches!(receipt.state, SendState::Sent | SendState::Unknown);
+            let is_kept = matches!(entry.route, SendRoute::Chat | SendRoute::ChannelPost) && matches!(receipt.state, SendState::Sent | SendState::Unknown);
             let (files, is_unknown) = wanted.entry(&entry.account_id).or_default();
             *files += if is_kept { self.files.len() } else { 0 };
             *is_unknown |= receipt.state == SendState::Unknown;
@@ -195,7 +196,7 @@ impl<'a> Ledger<'a> {
         if !self.is_alone {
             return;
         }
-        let left: Vec<&Entry> = self.entries.iter().filter(|entry| entry.route == Route::Reply).collect();
+        let left: Vec<&Entry> = self.entries.iter().filter(|entry| entry.route == SendRoute::Reply).collect();
         for entry in left.iter().filter(|entry| !left.iter().any(|other| other.account_id == entry.account_id && (other.is_taken_back || other.has_deadline || other.text.contains(REFUSED)))) {
             self.microsoft.mailbox(&entry.account_id, |mailbox| assert!(!mailbox.is_original_read || mailbox.is_replied_by_the_dead, "{}", entry.text));
         }
@@ -228,6 +229,6 @@ impl<'a> Ledger<'a> {
 }
 
 /// Nobody can be asked what became of it, and it has no files.
-fn is_post(route: Route) -> bool {
-    matches!(route, Route::Chat | Route::ChannelPost | Route::Workflow)
+fn is_post(route: SendRoute) -> bool {
+    matches!(route, SendRoute::Chat | SendRoute::ChannelPost | SendRoute::Workflow | SendRoute::Bot)
 }

@@ -62,6 +62,10 @@ pub struct Mailbox {
     /// A reply was made for a process that was dead by then: nobody sees to the message.
     pub is_replied_by_the_dead: bool,
     chat: Option<String>,
+    /// The app of the bot is in the team; so many requests of the bot are refused as if it were not.
+    app: Option<u64>,
+    /// How often it was installed.
+    pub installations: u32,
     /// Texts that were accepted for delivery, in order: the subject of a mail, the body of a chat message.
     pub accepted: Vec<String>,
     /// Texts that somebody asked to send, whatever became of it.
@@ -69,9 +73,9 @@ pub struct Mailbox {
     /// What was attached to each text that was accepted, in order.
     pub files: HashMap<String, Vec<Bytes>>,
     /// Whose each request is: those of a process that ended are nobody's to hold back.
-    in_flight: [Vec<Weak<()>>; 4],
+    in_flight: [Vec<Weak<()>>; 5],
     /// The most requests at a time, in each service.
-    pub most_in_flight: [u32; 4],
+    pub most_in_flight: [u32; 5],
 }
 
 pub struct Message {
@@ -233,6 +237,10 @@ impl State {
     pub fn text(&self, account_id: &str, path: &str, body: &[u8]) -> Option<String> {
         match draft_id(path) {
             Some(id) => Some(self.mailboxes.get(account_id)?.messages.get(id)?.subject.clone()),
+            None if is_bot(path) => {
+                let asked: Value = serde_json::from_slice(body).ok()?;
+                Some(asked["text"].as_str().or(asked["activity"]["text"].as_str())?.to_owned())
+            }
             None if is_workflow(path) => Some(post_text(&serde_json::from_slice(body).ok()?)),
             None => Some(said(&serde_json::from_slice(body).ok()?)?.to_owned()),
         }
@@ -280,6 +288,40 @@ impl State {
                 // Of the token, which names the account, no answer may show anything.
                 let chat = mailbox.chat.get_or_insert(id);
                 says(201, json!({ "id": chat }).to_string())
+            }
+            ("POST", _) if is_installations(path) && mailbox.app.is_some() => says(409, r#"{"error":{"code":"Conflict"}}"#),
+            ("POST", _) if is_installations(path) => {
+                mailbox.app = Some(self.chance.below(3));
+                mailbox.installations += 1;
+                says(201, "")
+            }
+            // A thread is begun by its first message.
+            ("POST", "/teams/v3/conversations") if asked["activity"].is_object() => match &mut mailbox.app {
+                None => says(403, r#"{"error":{"code":"BotNotInConversationRoster"}}"#),
+                Some(late) if *late > 0 => {
+                    *late -= 1;
+                    says(403, r#"{"error":{"code":"BotNotInConversationRoster"}}"#)
+                }
+                Some(_) => {
+                    let text = asked["activity"]["text"].as_str().unwrap().to_owned();
+                    if self.refuses && text.contains(REFUSED) {
+                        return says(403, r#"{"error":{"code":"MessageWritesBlocked"}}"#);
+                    }
+                    mailbox.accepted.push(text);
+                    says(201, json!({ "id": format!("19:c@thread.tacv2;messageid={id}"), "activityId": id }).to_string())
+                }
+            },
+            ("POST", "/teams/v3/conversations") => {
+                let with = asked["members"][0]["id"].as_str().unwrap().replace("29:", "a:");
+                says(201, json!({ "id": with }).to_string())
+            }
+            ("POST", _) if is_bot(path) => {
+                let text = asked["text"].as_str().unwrap().to_owned();
+                if self.refuses && text.contains(REFUSED) {
+                    return says(403, r#"{"error":{"code":"ConversationBlockedByUser"}}"#);
+                }
+                mailbox.accepted.push(text);
+                says(201, json!({ "id": id }).to_string())
             }
             ("POST", _) if is_workflow(path) => {
                 let text = post_text(&asked);
@@ -335,6 +377,11 @@ impl State {
             return self.read_folder(account_id, path);
         }
         match path {
+            "/v1.0/appCatalogs/teamsApps" => says(200, json!({ "value": [{ "id": "app", "externalId": "app-of-the-bot", "distributionMethod": "organization" }] }).to_string()),
+            _ if is_installations(path) => {
+                let there: Vec<Value> = mailbox.app.iter().map(|_| json!({ "id": "installation", "teamsApp": { "id": "app" } })).collect();
+                says(200, json!({ "value": there }).to_string())
+            }
             _ if path.ends_with("/filesFolder") => says(200, json!({ "id": "folder", "parentReference": { "driveId": "d" } }).to_string()),
             "/v1.0/me/messages/original" => says(200, json!({ "id": "original", "isRead": mailbox.is_original_read }).to_string()),
             _ if path.ends_with("/attachments") || is_upload(path) => self.attached(account_id, path),
@@ -380,12 +427,22 @@ fn account_of(request: &http::Request<Bytes>) -> String {
 fn service_of(request: &http::Request<Bytes>) -> usize {
     let first = serde_json::from_slice(request.body()).map_or(Value::Null, |batch: Value| batch["requests"][0]["url"].clone());
     let path = first.as_str().map_or_else(|| request.uri().path().to_owned(), |url| format!("/v1.0{url}"));
-    ["/v1.0/chats", "/v1.0/teams", "/v1.0/users", "/workflows/"].iter().position(|prefix| path.starts_with(prefix)).map_or(0, |n| n.max(1))
+    ["/v1.0/chats", "/v1.0/teams", "/v1.0/users", "/workflows/", "/teams/v3/"].iter().position(|prefix| path.starts_with(prefix)).map_or(0, |n| n.max(1))
 }
 
 /// Of a message in a chat or channel.
 pub fn is_post(path: &str) -> bool {
     ["/v1.0/chats/", "/v1.0/teams/"].iter().any(|prefix| path.starts_with(prefix))
+}
+
+/// Of a message of a bot.
+pub fn is_bot(path: &str) -> bool {
+    path.starts_with("/teams/v3/conversations")
+}
+
+/// Of the apps of a team.
+fn is_installations(path: &str) -> bool {
+    path.starts_with("/v1.0/teams/") && path.ends_with("/installedApps")
 }
 
 pub fn is_workflow(path: &str) -> bool {

@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use super::microsoft::Troubles;
 use super::world::{Process, World};
 use crate::interleave::Drawn;
-use crate::model::{Route, SendState};
+use crate::model::{SendRoute, SendState};
 use crate::pipeline::Limits;
 
 /// Of a longest wait before another attempt, of the doubt about a mail, and of a dead process's claim, some may follow one another.
@@ -61,7 +61,7 @@ async fn act(ledger: &mut Ledger<'_>, processes: &mut Vec<Process>, accounts: &[
     let which = usize::try_from(chance.below(processes.len() as u64)).unwrap();
     match chance.below(20) {
         0..10 => {
-            let routes = [Route::Mail, Route::Chat, Route::Reply, Route::Forward, Route::ChannelPost, Route::Workflow];
+            let routes = [SendRoute::Mail, SendRoute::Chat, SendRoute::Reply, SendRoute::Forward, SendRoute::ChannelPost, SendRoute::Workflow, SendRoute::Bot];
             let (account_id, route) = (chance.pick(accounts), *chance.pick(&routes));
             let order = *chance.pick(&[None, Some("one"), Some("two")]);
             let deadline = (chance.below(8) == 0).then(|| 1_000 + i64::try_from(chance.below(600_000)).unwrap());
@@ -71,7 +71,7 @@ async fn act(ledger: &mut Ledger<'_>, processes: &mut Vec<Process>, accounts: &[
             // A campaign.
             let account_id = chance.pick(accounts);
             for _ in 0..5 {
-                ledger.enqueue(&mut processes[which], account_id, Route::Mail, false, None, None).await;
+                ledger.enqueue(&mut processes[which], account_id, SendRoute::Mail, false, None, None).await;
             }
         }
         11..14 => {

@@ -4,7 +4,7 @@ use super::chance::Chance;
 use super::microsoft::{Microsoft, Troubles};
 use super::world::{Process, World, draft};
 use crate::interleave::Drawn;
-use crate::model::Route;
+use crate::model::SendRoute;
 use crate::store::ItemState;
 use std::sync::Arc;
 
@@ -31,14 +31,14 @@ async fn quiet(world: &World) {
     }
 }
 
-async fn campaign(world: &World, process: &Process, account_id: &str, route: Route, count: usize) {
+async fn campaign(world: &World, process: &Process, account_id: &str, route: SendRoute, count: usize) {
     let drafts = (0..count).map(|n| draft(account_id, route, &format!("{account_id} bulk {n}"), None)).collect();
-    process.outbox.enqueue_all(drafts, |_, _| true).await.unwrap();
+    process.outbox.enqueue_all(drafts, Vec::new(), true, |_, _| true).await.unwrap();
     quiet(world).await;
 }
 
 /// One that somebody waits for.
-async fn send(process: &mut Process, account_id: &str, route: Route, text: &str) -> String {
+async fn send(process: &mut Process, account_id: &str, route: SendRoute, text: &str) -> String {
     let id = process.outbox.enqueue(draft(account_id, route, text, None), false).await.unwrap().id;
     process.wait_for(&id);
     id
@@ -61,7 +61,7 @@ fn drawn() -> Drawn {
 }
 
 /// It is in hand at once, and its requests are the next.
-async fn goes_next(route: Route, sender: &str, throttled: u32, most: Before) {
+async fn goes_next(route: SendRoute, sender: &str, throttled: u32, most: Before) {
     let (_drawn, world) = (drawn(), World::new());
     world.connect("a");
     if sender != "a" {
@@ -86,23 +86,23 @@ async fn goes_next(route: Route, sender: &str, throttled: u32, most: Before) {
 
 #[tokio::test]
 async fn a_mail_somebody_waits_for_goes_before_a_campaign_of_its_mailbox() {
-    goes_next(Route::Mail, "a", 0, NO_LIMITS).await;
+    goes_next(SendRoute::Mail, "a", 0, NO_LIMITS).await;
 }
 
 #[tokio::test]
 async fn a_chat_message_somebody_waits_for_goes_before_a_campaign_of_its_account() {
-    goes_next(Route::Chat, "a", 0, NO_LIMITS).await;
+    goes_next(SendRoute::Chat, "a", 0, NO_LIMITS).await;
 }
 
 #[tokio::test]
 async fn it_goes_before_a_campaign_of_another_connection_of_the_mailbox() {
-    goes_next(Route::Mail, "a~2", 0, NO_LIMITS).await;
-    goes_next(Route::Chat, "a~2", 0, NO_LIMITS).await;
+    goes_next(SendRoute::Mail, "a~2", 0, NO_LIMITS).await;
+    goes_next(SendRoute::Chat, "a~2", 0, NO_LIMITS).await;
 }
 
 #[tokio::test]
 async fn it_goes_before_a_campaign_that_meets_limits() {
-    goes_next(Route::Mail, "a", 20, LIMITS).await;
+    goes_next(SendRoute::Mail, "a", 20, LIMITS).await;
 }
 
 #[tokio::test]
@@ -111,10 +111,10 @@ async fn campaigns_of_many_mailboxes_keep_it_out_as_little() {
     let (_microsoft, mut process) = slow(&world, Troubles::default());
     for n in 0..8 {
         world.connect(&n.to_string());
-        campaign(&world, &process, &n.to_string(), Route::Mail, 40).await;
+        campaign(&world, &process, &n.to_string(), SendRoute::Mail, 40).await;
     }
     world.connect("a");
-    let id = send(&mut process, "a", Route::Mail, "now").await;
+    let id = send(&mut process, "a", SendRoute::Mail, "now").await;
     quiet(&world).await;
     assert!(is_in_hand(&world, &id).await);
     process.kill().await;
@@ -125,10 +125,10 @@ async fn what_is_awaited_has_a_limit_of_its_own() {
     let (_drawn, world) = (drawn(), World::new());
     world.connect("a");
     let (_microsoft, mut process) = slow(&world, Troubles::default());
-    campaign(&world, &process, "a", Route::Mail, BULK).await;
+    campaign(&world, &process, "a", SendRoute::Mail, BULK).await;
     let mut ids = Vec::new();
     for n in 0..50 {
-        ids.push(send(&mut process, "a", Route::Mail, &n.to_string()).await);
+        ids.push(send(&mut process, "a", SendRoute::Mail, &n.to_string()).await);
     }
     quiet(&world).await;
     let mut in_hand = 0;

@@ -6,7 +6,7 @@ use super::microsoft::{Microsoft, State, Troubles, draft_id};
 use super::world::{Process, World, draft, in_time, is_settled};
 use crate::error::ErrorKind;
 use crate::failpoint::Armed;
-use crate::model::{Draft, FileAttachment, Receipt, Route, SendState};
+use crate::model::{RouteDraft, FileAttachment, Receipt, SendRoute, SendState};
 use crate::outbox::Staging;
 use crate::pipeline::Answer;
 use crate::pipeline::fake::says;
@@ -152,20 +152,20 @@ pub async fn staged(process: &Process, account_id: &str, text: &str, sizes: &[us
     files
 }
 
-pub fn set_files(draft: &mut Draft, files: Vec<FileAttachment>) {
+pub fn set_files(draft: &mut RouteDraft, files: Vec<FileAttachment>) {
     match draft {
-        Draft::Mail { mail } => mail.attachments = files,
-        Draft::Reply { reply } => reply.attachments = files,
-        Draft::Forward { forward } => forward.attachments = files,
-        Draft::Chat { chat } => chat.attachments = files,
-        Draft::ChannelPost { channel_post } => channel_post.attachments = files,
-        Draft::Workflow { .. } => {}
+        RouteDraft::Mail { mail } => mail.attachments = files,
+        RouteDraft::Reply { reply } => reply.attachments = files,
+        RouteDraft::Forward { forward } => forward.attachments = files,
+        RouteDraft::Chat { chat } => chat.attachments = files,
+        RouteDraft::ChannelPost { channel_post } => channel_post.attachments = files,
+        RouteDraft::Workflow { .. } | RouteDraft::Bot { .. } => {}
     }
 }
 
 /// Exactly these, each whole, after what an answer has from its original.
-pub fn has_files(found: &[Bytes], route: Route, text: &str, sizes: &[usize]) -> bool {
-    let own = if !matches!(route, Route::Reply | Route::Forward) { found } else { found.get(1..).unwrap_or_default() };
+pub fn has_files(found: &[Bytes], route: SendRoute, text: &str, sizes: &[usize]) -> bool {
+    let own = if !matches!(route, SendRoute::Reply | SendRoute::Forward) { found } else { found.get(1..).unwrap_or_default() };
     own.len() == sizes.len() && own.iter().zip(sizes).enumerate().all(|(number, (bytes, size))| *bytes == content(text, number, *size))
 }
 
@@ -212,7 +212,7 @@ const POINTS: [&str; 13] = [
     "service.answered",
 ];
 
-async fn run(world: &World, point: &str, route: Route, seed: u64) -> bool {
+async fn run(world: &World, point: &str, route: SendRoute, seed: u64) -> bool {
     let what = format!("killed at {point}, {route:?}, seed {seed}");
     let mut chance = Chance::new(seed);
     let account_id = format!("{point} {route:?} {seed}").replace(' ', "_");
@@ -239,7 +239,7 @@ async fn run(world: &World, point: &str, route: Route, seed: u64) -> bool {
     reached
 }
 
-async fn kill_everywhere(route: Route, points: &[&str]) {
+async fn kill_everywhere(route: SendRoute, points: &[&str]) {
     let world = World::new();
     // Each seed brings other troubles; the routes take turns with them.
     for (number, point) in points.iter().enumerate() {
@@ -256,23 +256,23 @@ async fn kill_everywhere(route: Route, points: &[&str]) {
 
 #[tokio::test]
 async fn mails_with_large_files_that_a_killed_process_left_leave_whole_and_once() {
-    kill_everywhere(Route::Mail, &POINTS).await;
+    kill_everywhere(SendRoute::Mail, &POINTS).await;
 }
 
 #[tokio::test]
 async fn chat_messages_with_files_that_a_killed_process_left_leave_whole_and_once() {
-    kill_everywhere(Route::Chat, &POSTED).await;
+    kill_everywhere(SendRoute::Chat, &POSTED).await;
 }
 
 #[tokio::test]
 async fn channel_messages_with_files_that_a_killed_process_left_leave_whole_and_once() {
-    kill_everywhere(Route::ChannelPost, &["upload.range_arrived", "files.uploaded", "files.ready", "outbox.stored.Dispatching", "service.answered"]).await;
+    kill_everywhere(SendRoute::ChannelPost, &["upload.range_arrived", "files.uploaded", "files.ready", "outbox.stored.Dispatching", "service.answered"]).await;
 }
 
 #[tokio::test]
 async fn answers_with_large_files_that_a_killed_process_left_leave_whole_and_once() {
-    kill_everywhere(Route::Reply, &["upload.range_arrived", "outbox.stored.Prepared", "outbox.dispatched"]).await;
-    kill_everywhere(Route::Forward, &["mail.file_uploaded", "outbox.storing.Dispatching", "service.answered"]).await;
+    kill_everywhere(SendRoute::Reply, &["upload.range_arrived", "outbox.stored.Prepared", "outbox.dispatched"]).await;
+    kill_everywhere(SendRoute::Forward, &["mail.file_uploaded", "outbox.storing.Dispatching", "service.answered"]).await;
 }
 
 fn place() -> (World, Arc<Microsoft>) {
@@ -296,8 +296,8 @@ async fn settled(process: &Process, id: &str) -> Receipt {
     in_time(settled, || id.to_owned()).await
 }
 
-fn with(text: &str, ids: &[&str]) -> Draft {
-    let mut handed_in = draft("a", Route::Mail, text, None);
+fn with(text: &str, ids: &[&str]) -> RouteDraft {
+    let mut handed_in = draft("a", SendRoute::Mail, text, None);
     set_files(&mut handed_in, ids.iter().map(|id| named((*id).to_owned())).collect());
     handed_in
 }
@@ -308,11 +308,11 @@ async fn a_session_that_ends_early_is_begun_anew() {
     microsoft.end_sessions_early();
     let process = world.process(&microsoft);
     let files = staged(&process, "a", "one", FILES).await;
-    let mut handed_in = draft("a", Route::Mail, "one", None);
+    let mut handed_in = draft("a", SendRoute::Mail, "one", None);
     set_files(&mut handed_in, files);
     let receipt = process.outbox.enqueue(handed_in, true).await.unwrap();
     assert_eq!(settled(&process, &receipt.id).await.state, SendState::Sent);
-    microsoft.mailbox("a", |mailbox| assert!(has_files(&mailbox.files["one"], Route::Mail, "one", FILES)));
+    microsoft.mailbox("a", |mailbox| assert!(has_files(&mailbox.files["one"], SendRoute::Mail, "one", FILES)));
     assert_eq!(microsoft.sessions_begun(), 2);
 }
 
@@ -371,7 +371,7 @@ async fn what_is_taken_back_while_it_is_uploaded_is_not_sent() {
     let process = world.process(&microsoft);
     let files = staged(&process, "a", "one", FILES).await;
     microsoft.slow_down();
-    let mut handed_in = draft("a", Route::Mail, "one", None);
+    let mut handed_in = draft("a", SendRoute::Mail, "one", None);
     set_files(&mut handed_in, files.clone());
     let receipt = process.outbox.enqueue(handed_in, true).await.unwrap();
     // The draft, the session, the first range.

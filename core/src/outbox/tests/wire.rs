@@ -1,6 +1,6 @@
 //! How requests come to Microsoft's side: alone or in batches, over connections that break.
 
-use super::microsoft::{Microsoft, State, Troubles, is_post, is_workflow};
+use super::microsoft::{Microsoft, State, Troubles, is_bot, is_post, is_workflow};
 use super::uploads::is_upload;
 use crate::pipeline::fake::{breaks, says, says_with};
 use crate::pipeline::{Answer, Sent, Transport};
@@ -105,7 +105,7 @@ impl State {
         if !asked.iter().any(Asked::is_write) {
             return Connection::Holds;
         }
-        for one in asked.iter().filter(|one| one.path.ends_with("/send") || is_post(one.path) || is_workflow(one.path)) {
+        for one in asked.iter().filter(|one| one.path.ends_with("/send") || is_post(one.path) || is_workflow(one.path) || is_bot(one.path)) {
             let text = self.text(account_id, one.path, &one.body);
             self.mailboxes.entry(account_id.to_owned()).or_default().asked.extend(text);
         }

@@ -3,6 +3,7 @@
 use super::chance::Chance;
 use super::microsoft::{Microsoft, Troubles};
 use super::wire::Wire;
+use crate::bot::Connector;
 use crate::clock::TestClock;
 use crate::config::{Cloud, Endpoints};
 use crate::error::Result;
@@ -10,7 +11,7 @@ use crate::events::EventBus;
 use crate::flows::{Flows, url_place};
 use crate::graph::Graph;
 use crate::interleave::turns;
-use crate::model::{AccountState, Address, ChannelPostDraft, ChatDraft, Draft, Feature, ForwardDraft, MailDraft, ReplyDraft, Receipt, Route, SendState, WorkflowDraft};
+use crate::model::{AccountState, Address, BotDraft, ChannelPostDraft, ChatDraft, RouteDraft, Feature, ForwardDraft, MailDraft, ReplyDraft, Receipt, SendRoute, SendState, WorkflowDraft};
 use crate::outbox::Outbox;
 use crate::pipeline::fake::START_MS;
 use crate::pipeline::{AccessToken, Limits, Mailbox, Pipeline, TokenSource};
@@ -33,6 +34,10 @@ struct Ids;
 impl TokenSource for Ids {
     fn token(&self, account_id: String, _: Option<AccessToken>, _: Option<String>) -> BoxFuture<'static, Result<AccessToken>> {
         Box::pin(std::future::ready(Ok(AccessToken::new(account_id))))
+    }
+
+    fn bot_token(&self, account_id: String, _: Option<AccessToken>) -> BoxFuture<'static, Result<AccessToken>> {
+        self.token(account_id, None, None)
     }
 
     /// `a` and `a~2` are connections of one mailbox.
@@ -155,7 +160,8 @@ impl World {
         let pipeline = Arc::new(Pipeline::new(endpoints(), Arc::new(Wire::of(&lives, microsoft)), Arc::new(self.clock.clone()), Limits::default()));
         pipeline.plug_tokens(self.tokens.clone());
         let flows = Flows::new(pipeline.clone());
-        let outbox = Outbox::new(self.store.clone(), self.vault.clone(), Graph::new(pipeline, endpoints()), flows, Arc::new(self.clock.clone()), EventBus::new(), Pace::default());
+        let bots = Connector::new(pipeline.clone(), endpoints().bots, "4f2b6f0a-0000-4000-8000-000000000002").with_app(Some("app-of-the-bot"));
+        let outbox = Outbox::new(self.store.clone(), self.vault.clone(), Graph::new(pipeline, endpoints()), (flows, Some(bots)), Arc::new(self.clock.clone()), EventBus::new(), Pace::default());
         let delivering = tokio::spawn(outbox.clone().run(self.runtime.stop()));
         Process { outbox, delivering, waiting: Vec::new(), _lives: lives }
     }
@@ -200,14 +206,22 @@ pub fn workflow(account_id: &str) -> String {
     format!("wfl_of_{account_id}")
 }
 
+/// The team in whose channels bots speak.
+pub const TEAM: &str = "02bd9fd6-8f93-4758-87c3-1fb73740a315";
+
+/// The bot of every other of the accounts that [`super::kills`] makes writes into channels, all others to people.
+fn speaks_in_channel(account_id: &str) -> bool {
+    account_id.contains("_Bot_") && account_id.ends_with(['1', '3', '5', '7', '9'])
+}
+
 /// A draft with this text, by which Microsoft's side tells it from others. `to` orders what goes by chat, `order` mails.
 pub fn original(account_id: &str) -> String {
     format!("msg_of_{account_id}")
 }
 
-pub fn draft(account_id: &str, route: Route, text: &str, order: Option<&str>) -> Draft {
+pub fn draft(account_id: &str, route: SendRoute, text: &str, order: Option<&str>) -> RouteDraft {
     match route {
-        Route::Mail => MailDraft {
+        SendRoute::Mail => MailDraft {
             account_id: account_id.into(),
             to: vec![Address { address: "alex@contoso.com".into(), name: String::new() }],
             subject: text.into(),
@@ -217,7 +231,7 @@ pub fn draft(account_id: &str, route: Route, text: &str, order: Option<&str>) ->
         }
         .into(),
         // Of the message that every account of this world has.
-        Route::Reply => ReplyDraft {
+        SendRoute::Reply => ReplyDraft {
             account_id: account_id.into(),
             message_id: original(account_id),
             body: text.into(),
@@ -227,7 +241,7 @@ pub fn draft(account_id: &str, route: Route, text: &str, order: Option<&str>) ->
             ..ReplyDraft::default()
         }
         .into(),
-        Route::Forward => ForwardDraft {
+        SendRoute::Forward => ForwardDraft {
             account_id: account_id.into(),
             message_id: original(account_id),
             to: vec![Address { address: "alex@contoso.com".into(), name: String::new() }],
@@ -237,15 +251,25 @@ pub fn draft(account_id: &str, route: Route, text: &str, order: Option<&str>) ->
             ..ForwardDraft::default()
         }
         .into(),
-        Route::Chat => {
+        SendRoute::Chat => {
             let to = format!("{}@contoso.com", order.unwrap_or(text).replace(' ', "."));
             ChatDraft { account_id: account_id.into(), to, body: text.into(), key: Some(text.into()), ..ChatDraft::default() }.into()
         }
-        Route::ChannelPost => {
+        SendRoute::ChannelPost => {
             let channel_id = format!("19:{}@thread.tacv2", order.unwrap_or(text).replace(' ', "."));
             ChannelPostDraft { account_id: account_id.into(), team_id: "team".into(), channel_id, body: text.into(), key: Some(text.into()), ..ChannelPostDraft::default() }.into()
         }
+        // Into a channel of a team that has not the bot's app yet.
+        SendRoute::Bot if speaks_in_channel(account_id) => {
+            let channel_id = format!("19:{}@thread.tacv2", order.unwrap_or(text).replace(' ', "."));
+            BotDraft { account_id: account_id.into(), channel_id: Some(channel_id), team_id: Some(TEAM.into()), body: text.into(), key: Some(text.into()), ..BotDraft::default() }.into()
+        }
+        // To somebody whom nobody has to look up.
+        SendRoute::Bot => {
+            let to = format!("29:{}", order.unwrap_or(text).replace(' ', "."));
+            BotDraft { account_id: account_id.into(), to, body: text.into(), key: Some(text.into()), ..BotDraft::default() }.into()
+        }
         // Posts to one workflow are in order by themselves.
-        Route::Workflow => WorkflowDraft { workflow_id: workflow(account_id), text: Some(text.into()), key: Some(text.into()), ..WorkflowDraft::default() }.into(),
+        SendRoute::Workflow => WorkflowDraft { workflow_id: workflow(account_id), text: Some(text.into()), key: Some(text.into()), ..WorkflowDraft::default() }.into(),
     }
 }

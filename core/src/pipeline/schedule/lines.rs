@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 const TURN_BY_AGE: u32 = 8;
 /// Of the requests that a mailbox may make: after so many of them another process should know.
 pub const WORTH_KEEPING: u32 = 20;
+/// What was made within less is over before another process is there.
+const SHORTEST_KEPT: Duration = Duration::from_secs(5);
 /// After a Retry-After of Teams, for so long one request goes at a time.
 pub const PACED_FOR: Duration = Duration::from_secs(60);
 /// Two requests come closer to each other on their way, by this at first. Each refusal in spite of the distance doubles it, up to the most.
@@ -141,12 +143,12 @@ impl Scope {
         }
     }
 
-    /// True: that is many since it was said last.
+    /// True: that is many since it was said last, and will count for a while.
     pub fn count(&mut self, rate: Rate, requests: u32, now: Duration) -> bool {
         let step = (rate.most / WORTH_KEEPING).max(1);
         let before = self.window.total() / step;
         self.window.add(rate, requests, now);
-        self.window.total() / step > before
+        rate.span >= SHORTEST_KEPT && self.window.total() / step > before
     }
 
     pub fn first(&self) -> Option<(Position, Arc<Waiter>)> {

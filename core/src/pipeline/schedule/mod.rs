@@ -6,19 +6,21 @@
 //!
 //! Entering and leaving cost the logarithm of what waits: a scope that may send stands in the line of its tenant, a tenant that may in the line of the
 //! process, and only the scope concerned is looked at. What is closed for a time is watched by the first of its queue alone. The distances that Teams wants
-//! of a tenant, a chat or a channel ([`paces`]) are kept by who has its turn already.
+//! of a tenant, a chat or a channel ([`paces`]) are kept by who has its turn already; for its conversation
+//! ([`threads`]) a bot waits before it queues, so that it takes no place of another one.
 
 mod lines;
 mod paces;
 mod slots;
 mod state;
+mod threads;
 mod times;
 mod window;
 
 pub use slots::Limits;
 
 use super::Priority;
-use super::scope::RateScope;
+use super::scope::{RateScope, Thread};
 use super::throttles::{Unkept, left, scope_of, throttle_of};
 use crate::clock::{Clock, from_ms, to_ms};
 use crate::error::{Error, ErrorKind, Result};
@@ -122,10 +124,20 @@ impl Scheduler {
         }
     }
 
+    /// Nobody of this conversation goes before `until`. True: nor anybody else of the bot.
+    fn refused_in(&self, scope: &RateScope, thread: &Thread, until: Duration) -> bool {
+        let is_general = self.state().threads.refused(scope, thread, until, self.0.clock.elapsed());
+        self.0.unkept.wake();
+        is_general
+    }
+
     /// What an earlier process was told, and what it has asked for.
     pub fn resume(&self, throttle: &Throttle) {
-        let Some(scope) = scope_of(throttle) else { return };
         let (now, time) = (self.0.clock.elapsed(), self.0.clock.now());
+        if self.state().threads.resume(throttle, now, time) {
+            return;
+        }
+        let Some(scope) = scope_of(throttle) else { return };
         let wait = left(throttle, time);
         if !wait.is_zero() {
             self.state().fence(&scope, None, now.saturating_add(wait), now);
@@ -167,7 +179,9 @@ impl Scheduler {
             let made = state.counts(&scope, now).filter(|counts| counts.iter().any(|count| *count > 0)).map(|counts| RequestsMade { at: to_ms(time), counts });
             throttle_of(&scope, ends.get(&scope).copied().unwrap_or_default(), made)
         };
-        scopes.into_iter().filter_map(throttle).collect()
+        let mut unkept: Vec<Throttle> = scopes.into_iter().filter_map(throttle).collect();
+        unkept.extend(state.threads.take_unkept(is_last, now, time));
+        unkept
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -181,6 +195,8 @@ pub struct Turns {
     scope: RateScope,
     /// The chat or channel it is about.
     place: Option<String>,
+    /// The conversation of a bot it is about.
+    thread: Option<Thread>,
     cost: Cost,
     priority: Priority,
     left: Mutex<Duration>,
@@ -188,7 +204,11 @@ pub struct Turns {
 
 impl Turns {
     pub fn new(scheduler: &Scheduler, scope: &RateScope, place: Option<String>, cost: Cost, priority: Priority, left: Duration) -> Self {
-        Self { scheduler: scheduler.clone(), scope: scope.clone(), place, cost, priority, left: Mutex::new(left) }
+        Self { scheduler: scheduler.clone(), scope: scope.clone(), place, thread: None, cost, priority, left: Mutex::new(left) }
+    }
+
+    pub fn in_thread(self, thread: Option<Thread>) -> Self {
+        Self { thread, ..self }
     }
 
     /// Errors: those of [`Scheduler::enter`].
@@ -198,6 +218,20 @@ impl Turns {
 
     /// With others that it takes along.
     pub async fn enter_for(&self, cost: Cost) -> Result<Slot> {
+        loop {
+            if let Some(thread) = &self.thread {
+                self.wait_for_thread(thread).await?;
+            }
+            let mut slot = self.enter_scope(cost).await?;
+            if self.thread.as_ref().is_none_or(|thread| slot.go_in(thread)) {
+                return Ok(slot);
+            }
+            // Others of this conversation went first.
+            slot.narrow(0);
+        }
+    }
+
+    async fn enter_scope(&self, cost: Cost) -> Result<Slot> {
         let mut left = *self.budget();
         let slot = self.scheduler.enter(&self.scope, cost, self.priority, &mut left).await;
         *self.budget() = left;
@@ -216,6 +250,23 @@ impl Turns {
             }
         }
         Ok(slot)
+    }
+
+    /// Until this conversation takes one more.
+    async fn wait_for_thread(&self, thread: &Thread) -> Result<()> {
+        let clock = &self.scheduler.0.clock;
+        loop {
+            let now = clock.elapsed();
+            let until = self.scheduler.state().threads.open_at(&self.scope, thread, now);
+            let wait = until.saturating_sub(now);
+            if wait.is_zero() {
+                return Ok(());
+            }
+            if !self.spend(wait) {
+                return Err(paced(wait).before_its_turn());
+            }
+            clock.pause(wait).await;
+        }
     }
 
     pub fn scope(&self) -> &RateScope {
@@ -242,7 +293,9 @@ impl Turns {
     /// Nobody of its scope goes before that time from now.
     pub fn fence(&self, wait: Duration) {
         let until = self.scheduler.0.clock.elapsed().saturating_add(wait);
-        self.scheduler.fence_of(&self.scope, self.place.as_deref(), until);
+        if self.thread.as_ref().is_none_or(|thread| self.scheduler.refused_in(&self.scope, thread, until)) {
+            self.scheduler.fence_of(&self.scope, self.place.as_deref(), until);
+        }
     }
 
     fn budget(&self) -> MutexGuard<'_, Duration> {
@@ -253,6 +306,12 @@ impl Turns {
 pub fn throttled(wait: Duration) -> Error {
     let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     Error::new(ErrorKind::Throttled, "Microsoft asks to come back later.").with_retry_after_ms(Some(ms))
+}
+
+fn paced(wait: Duration) -> Error {
+    let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    let reason = "It waits for its turn: Teams takes no more than 7 messages of a bot in one conversation in a second, 60 in 30 seconds and 1,800 in an hour.";
+    Error::new(ErrorKind::Throttled, reason).with_retry_after_ms(Some(ms))
 }
 
 fn busy() -> Error {
@@ -271,7 +330,7 @@ struct QueueEntry {
 
 impl QueueEntry {
     fn take(&mut self) -> Slot {
-        let slot = self.is_counted.then(|| Held { scheduler: self.scheduler.clone(), scope: self.scope.clone(), priority: self.priority, cost: self.waiter.held(), began: self.scheduler.0.clock.elapsed(), is_used: true });
+        let slot = self.is_counted.then(|| Held { scheduler: self.scheduler.clone(), scope: self.scope.clone(), priority: self.priority, cost: self.waiter.held(), began: self.scheduler.0.clock.elapsed(), is_used: true, thread: None });
         // What is inside leaves by its slot.
         self.is_counted = false;
         Slot(slot)
@@ -305,6 +364,8 @@ struct Held {
     began: Duration,
     /// Something was asked of Microsoft with it.
     is_used: bool,
+    /// The conversation of a bot it counts in.
+    thread: Option<Thread>,
 }
 
 impl Slot {
@@ -318,8 +379,11 @@ impl Slot {
 
     /// Only `requests` are made in all; the rest is given back.
     pub fn narrow(&mut self, requests: u32) {
-        if let Some(Held { scheduler, scope, priority, cost, is_used, .. }) = &mut self.0 {
+        if let Some(Held { scheduler, scope, priority, cost, is_used, thread, .. }) = &mut self.0 {
             let now = scheduler.0.clock.elapsed();
+            if let Some(thread) = thread.take_if(|_| requests == 0) {
+                scheduler.state().threads.did_not_go(scope, &thread, now);
+            }
             *cost = scheduler.state().narrow(scope, *priority, *cost, requests, now);
             *is_used = requests > 0;
         }
@@ -327,9 +391,29 @@ impl Slot {
 
     /// Nobody of its scope goes before that time from now. Said before the slot is free, so that no one who waits for it goes first.
     pub fn fence(&self, wait: Duration) {
-        if let Some(Held { scheduler, scope, .. }) = &self.0 {
-            scheduler.fence(scope, scheduler.0.clock.elapsed().saturating_add(wait));
+        if let Some(Held { scheduler, scope, thread, .. }) = &self.0 {
+            let until = scheduler.0.clock.elapsed().saturating_add(wait);
+            if thread.as_ref().is_none_or(|thread| scheduler.refused_in(scope, thread, until)) {
+                scheduler.fence(scope, until);
+            }
         }
+    }
+
+    /// Goes in this conversation, if that takes one more now.
+    fn go_in(&mut self, thread: &Thread) -> bool {
+        let Some(held) = &mut self.0 else { return true };
+        let (scheduler, scope) = (&held.scheduler, &held.scope);
+        let now = scheduler.0.clock.elapsed();
+        let mut state = scheduler.state();
+        if state.threads.open_at(scope, thread, now) > now {
+            return false;
+        }
+        if state.threads.went(scope, thread, now) {
+            scheduler.0.unkept.wake();
+        }
+        drop(state);
+        held.thread = Some(thread.clone());
+        true
     }
 
     /// None: it is not counted.
@@ -347,10 +431,13 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let Some(Held { scheduler, scope, priority, cost, began, is_used }) = self.0.take() {
+        if let Some(Held { scheduler, scope, priority, cost, began, is_used, thread }) = self.0.take() {
             let now = scheduler.0.clock.elapsed();
             let busy = {
                 let mut state = scheduler.state();
+                if let Some(thread) = thread {
+                    state.threads.answered(&scope, &thread, now);
+                }
                 if is_used {
                     state.took(&scope, cost, now.saturating_sub(began));
                 }

@@ -33,7 +33,7 @@ fn scope(user: u8, teams: bool) -> RateScope {
     RateScope::Graph(service, Arc::new(Mailbox { client_id: "app".into(), tenant_id: (user / 3).to_string(), user_id: user.to_string() }))
 }
 
-const LIMITS: Limits = Limits { per_mailbox: 4, per_tenant: 5, per_process: 8, outlook: window::Rate { most: 60, span: Duration::from_secs(1) }, teams_pace: Duration::from_millis(10) };
+const LIMITS: Limits = Limits { per_mailbox: 4, per_tenant: 5, per_process: 8, outlook: window::Rate { most: 60, span: Duration::from_secs(1) }, bots: window::Rate { most: 30, span: Duration::from_secs(1) }, teams_pace: Duration::from_millis(10) };
 
 struct Walk {
     state: State,

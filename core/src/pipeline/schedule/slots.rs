@@ -10,7 +10,7 @@ use std::time::Duration;
 /// For so long after somebody waited for a mailbox, one slot of it and one of its tenant stay free of everything that nobody waits for.
 const KEPT_FREE_FOR: Duration = Duration::from_secs(5);
 
-/// Requests at a time, and within a span of time. Sources: Graph, throttling limits by service, 2.
+/// Requests at a time, and within a span of time. Sources: Graph, throttling limits by service, 2; Teams, rate limiting of bots.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Of one mailbox in one service; requests of a batch count each.
@@ -20,13 +20,15 @@ pub struct Limits {
     pub per_process: u32,
     /// Outlook's, of one mailbox.
     pub outlook: Rate,
+    /// The Bot Connector's, of one bot in one organisation.
+    pub bots: Rate,
     /// Between two requests to Teams of one person, once Teams has refused one of them.
     pub teams_pace: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { per_mailbox: 4, per_tenant: 4, per_process: 64, outlook: Rate { most: 10_000, span: Duration::from_secs(600) }, teams_pace: Duration::from_secs(1) }
+        Self { per_mailbox: 4, per_tenant: 4, per_process: 64, outlook: Rate { most: 10_000, span: Duration::from_secs(600) }, bots: Rate { most: 30, span: Duration::from_secs(1) }, teams_pace: Duration::from_secs(1) }
     }
 }
 
@@ -47,7 +49,11 @@ impl Limits {
     }
 
     pub fn rate(&self, scope: &RateScope) -> Option<Rate> {
-        matches!(scope, RateScope::Graph(Service::Outlook, _)).then_some(self.outlook)
+        match scope {
+            RateScope::Graph(Service::Outlook, _) => Some(self.outlook),
+            RateScope::Graph(Service::Bots, _) => Some(self.bots),
+            _ => None,
+        }
     }
 }
 

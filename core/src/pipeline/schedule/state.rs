@@ -6,6 +6,7 @@ use super::Cost;
 use super::lines::{PACED_FOR, Position, Scope, Tenant, TenantKey, WORTH_KEEPING, Waiter, first, tenant_of};
 use super::paces::Paces;
 use super::slots::{Limits, most_unattended};
+use super::threads::Threads;
 use super::times::Times;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -39,12 +40,14 @@ pub struct State {
     busy: Vec<RateScope>,
     /// Of tenants, chats and channels.
     pub paces: Paces,
+    /// Of conversations of bots.
+    pub threads: Threads,
     times: HashMap<Service, Times>,
 }
 
 impl State {
     pub fn new(limits: Limits) -> Self {
-        Self { times: HashMap::new(), limits, running: 0, turns: 0, scopes: HashMap::new(), tenants: HashMap::new(), line: BTreeMap::new(), next: 0, busy: Vec::new(), paces: Paces::default() }
+        Self { times: HashMap::new(), limits, running: 0, turns: 0, scopes: HashMap::new(), tenants: HashMap::new(), line: BTreeMap::new(), next: 0, busy: Vec::new(), paces: Paces::default(), threads: Threads::default() }
     }
 
     /// Answers the ticket.
@@ -345,6 +348,7 @@ impl State {
         self.scopes.retain(|scope, state| !state.is_over(limits.rate(scope), now));
         self.tenants.retain(|_, state| !state.is_over(now));
         self.paces.forget_what_is_over(now);
+        self.threads.forget_what_is_over(now);
     }
 
     #[cfg(test)]
@@ -355,6 +359,6 @@ impl State {
     #[cfg(test)]
     pub fn is_empty_after(&mut self, now: Duration) -> bool {
         self.sweep(now);
-        self.running == 0 && self.paces.is_empty() && self.scopes.is_empty() && self.tenants.is_empty() && self.line.is_empty()
+        self.running == 0 && self.paces.is_empty() && self.threads.is_empty() && self.scopes.is_empty() && self.tenants.is_empty() && self.line.is_empty()
     }
 }

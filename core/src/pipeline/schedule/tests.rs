@@ -442,3 +442,99 @@ async fn after_a_refusal_a_tenant_keeps_its_distance_and_so_does_a_chat_of_sever
     }
     assert!(set.scheduler.state().is_empty_after(LONG));
 }
+
+impl Set {
+    fn of_bot(&self, thread: &str, left: Duration) -> Turns {
+        let thread = Thread { id: thread.to_owned(), is_write: true };
+        Turns::new(&self.scheduler, &scope_in("t", "a", Service::Bots), None, Cost::ONE, Priority::Send, left).in_thread(Some(thread))
+    }
+
+    /// One is made and answered at once.
+    fn says_in(&self, thread: &str) -> bool {
+        self.of_bot(thread, LONG).enter().now_or_never().is_some_and(|slot| slot.is_ok())
+    }
+}
+
+#[tokio::test]
+async fn a_bot_keeps_to_what_teams_takes_in_one_conversation_and_holds_up_no_other() {
+    let set = set();
+    let (mut made, ms) = (Vec::new(), |at: Duration| at.as_millis());
+    // A queue of 2,000 for one conversation.
+    while made.len() < 2_000 {
+        let turns = set.of_bot("x", LONG);
+        let mut next = Box::pin(turns.enter());
+        loop {
+            if let Some(slot) = (&mut next).now_or_never() {
+                drop(slot.unwrap());
+                break;
+            }
+            set.clock.advance(set.clock.next_wait().await);
+            tokio::task::yield_now().await;
+        }
+        made.push(set.clock.elapsed());
+    }
+    for (most, span) in [(7, 1), (8, 2), (60, 30), (1_800, 3_600)] {
+        for (n, at) in made.iter().enumerate().skip(most) {
+            assert!(*at >= made[n - most] + Duration::from_secs(span), "{most} in {span} s: number {n} at {at:?}");
+        }
+    }
+    assert_eq!((ms(made[6]), made[7] > Duration::from_secs(1)), (0, true));
+    assert!(made[99] < Duration::from_secs(45), "and not much later: {:?}", made[99]);
+    assert!(made[1_799] < Duration::from_secs(1_000), "{:?}", made[1_799]);
+    for _ in 0..7 {
+        assert!(set.says_in("y"));
+    }
+    // Who cannot wait that long is told when.
+    let left = set.of_bot("y", Duration::from_millis(900)).enter().now_or_never().unwrap();
+    let error = left.map(drop).unwrap_err();
+    assert!((1_000..1_100).contains(&error.retry_after_ms().unwrap()) && error.awaits_turn() && error.reason().contains("1,800"), "{error:?}");
+    set.clock.advance(3_800_000);
+    assert!(set.scheduler.state().is_empty_after(set.clock.elapsed()));
+}
+
+#[tokio::test]
+async fn what_waits_for_its_conversation_takes_no_slot() {
+    let set = set();
+    let waiting: Vec<Turns> = (0..20).map(|n| set.of_bot(&format!("c{}", n % 4), LONG)).collect();
+    for thread in 0..4 {
+        while set.says_in(&format!("c{thread}")) {}
+    }
+    let mut waiting: Vec<_> = waiting.iter().map(|turns| Box::pin(turns.enter())).collect();
+    assert!(waiting.iter_mut().all(|one| one.now_or_never().is_none()) && set.says_in("y"));
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_refused_waits_alone_until_another_one_is_refused_too() {
+    let set = set();
+    set.of_bot("x", LONG).fence(Duration::from_secs(60));
+    assert!(!set.says_in("x") && set.says_in("y"));
+    set.of_bot("y", LONG).fence(Duration::from_secs(9));
+    assert!(!set.says_in("z"), "the organisation has had enough");
+    // The next process knows all of it.
+    let next = self::set();
+    set.scheduler.take_unkept(false).iter().for_each(|throttle| next.scheduler.resume(throttle));
+    next.clock.advance(8_999);
+    assert!(!next.says_in("x") && !next.says_in("z"));
+    next.clock.advance(2);
+    assert!(!next.says_in("x") && next.says_in("z"));
+    next.clock.advance(51_000);
+    assert!(next.says_in("x"));
+}
+
+#[tokio::test]
+async fn the_next_process_counts_what_was_said_in_the_last_hour() {
+    let set = set();
+    for _ in 0..1_800 {
+        while !set.says_in("x") {
+            set.clock.advance(500);
+        }
+    }
+    let kept = set.scheduler.take_unkept(true);
+    assert!(kept.iter().any(|throttle| throttle.service == "bots/said/x" && throttle.user_id == "a"), "{kept:?}");
+    let next = self::set();
+    next.clock.advance(set.clock.elapsed().as_millis() as u64);
+    kept.iter().for_each(|throttle| next.scheduler.resume(throttle));
+    assert!(!next.says_in("x") && next.says_in("y"));
+    let error = next.of_bot("x", Duration::from_secs(5)).enter().now_or_never().unwrap().map(drop).unwrap_err();
+    assert!(error.retry_after_ms().unwrap() > 2_000_000, "{error:?}");
+}

@@ -2,12 +2,12 @@
 
 use super::fault::{Fault, Outcome};
 use super::ending::{destroy_key, erase_unused, mark_erasure};
-use super::{ERASE_WAIT, SqliteStore, all, delegates, exists, first, folders, keys, leases, purge, run, sealed, sealed_opt, word};
+use super::{ERASE_WAIT, SqliteStore, all, delegates, endpoints, exists, first, folders, keys, leases, purge, run, sealed, sealed_opt, word};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountState, AuditKind, Feature};
+use crate::model::{AccountKind, AccountState, AuditKind, Feature};
 use crate::seal::Sealed;
 use crate::store::{
-    AccountChange, AccountQuery, AccountRow, AccountStore, AccountWindow, AttemptRow, Consumed, Entry, KeyPurpose, Lease, NewAttempt, NewConnection, NewKey, TokenRow, moved_on,
+    AccountChange, AccountQuery, AccountRow, AccountStore, AccountWindow, AttemptRow, Consumed, EndpointRow, Entry, KeyPurpose, Lease, NewAttempt, NewConnection, NewKey, TokenRow, moved_on,
 };
 use crate::store::words::Word;
 use async_trait::async_trait;
@@ -17,7 +17,8 @@ macro_rules! select_account {
     ($rest:literal) => {
         concat!(
             "SELECT id, owner, tenant_id, user_id, state, features, scopes, problem, profile, profile_version, generation, connected_at, \
-             kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version, approver, folders, num, delegate FROM accounts ",
+             kind, app, authority, extra_scopes, state_since, access_ends_at, claims, claims_version, approver, folders, num, delegate, \
+             (SELECT d.kind FROM accounts AS d WHERE d.id = accounts.delegate) FROM accounts ",
             $rest
         )
     };
@@ -50,6 +51,7 @@ fn account_row(row: &Row<'_>) -> Outcome<AccountRow> {
         approver: word(row, 20)?,
         folders: strings(row, 21)?,
         delegate: row.get(23)?,
+        delegate_kind: row.get::<_, Option<String>>(24)?.map(|kind| AccountKind::parse(&kind)).transpose()?,
     })
 }
 
@@ -132,11 +134,12 @@ struct Connecting {
     token: Option<TokenRow>,
     keys: Vec<NewKey>,
     replaces: Option<String>,
+    endpoint: Option<EndpointRow>,
 }
 
 /// The account as stored, and whether anything was destroyed for it.
 fn connect(store: &SqliteStore, tx: &Connection, new: Connecting, now: i64) -> Outcome<(AccountRow, bool)> {
-    let Connecting { attempt, account, token, keys: new_keys, replaces } = new;
+    let Connecting { attempt, account, token, keys: new_keys, replaces, endpoint } = new;
     purge::refuse_deleted(tx, &account.owner, &account.id)?;
     if let Some(state_hash) = attempt
         && run(tx, "UPDATE attempts SET account_id = ?2 WHERE state_hash = ?1", (state_hash, &account.id))? == 0
@@ -181,6 +184,7 @@ fn connect(store: &SqliteStore, tx: &Connection, new: Connecting, now: i64) -> O
     if earlier.is_some() {
         mark_erasure(tx)?;
     }
+    endpoint.iter().try_for_each(|row| endpoints::add(tx, row).map(drop))?;
     keys::announce_account(tx, &account.id, now)?;
     store.tell_opened(tx, account.delegate.as_ref().unwrap_or(&account.id), now)?;
     let account = by_id(tx, &account.id)?.unwrap_or(account);
@@ -361,6 +365,7 @@ impl AccountStore for SqliteStore {
             token: new.token.cloned(),
             keys: new.keys.to_vec(),
             replaces: new.replaces.map(str::to_owned),
+            endpoint: new.endpoint.cloned(),
         };
         let store = self.clone();
         self.destroying(ERASE_WAIT, move |tx| connect(&store, tx, new, now)).await

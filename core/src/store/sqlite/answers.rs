@@ -1,13 +1,13 @@
 //! Answers that no person wrote, and the sends that they answer.
 
 use super::fault::{Outcome, corrupt};
-use super::{SqliteStore, all, announce, exists, first, json, keys, may_write, run, sealed};
+use super::{SqliteStore, all, announce, endpoints, exists, first, json, keys, may_write, run, sealed};
 use crate::error::Result;
 use crate::hex::hex;
 use crate::model::{ChangeKind, MessageKind};
 use crate::seal::Sealed;
 use crate::store::words::Word;
-use crate::store::{AnswerRow, AnswerStore, Candidate, Lease, Looked, LookedAt, NewAnswer, PageBatch, SentMail, pause_ms};
+use crate::store::{AnswerRow, AnswerStore, Candidate, Lease, Looked, LookedAt, NewAnswer, PageBatch, Retirement, SentMail, pause_ms};
 use async_trait::async_trait;
 use rusqlite::Connection;
 
@@ -110,7 +110,13 @@ fn put_answer(c: &Connection, account_id: &str, graph_id: &str, answer: &NewAnsw
          ON CONFLICT (item_id, graph_id) DO NOTHING",
         (account_id, &answer.send_id, graph_id, answer.at, answer.sealed.as_bytes()),
     )?;
-    if put > 0 { announce(c, ChangeKind::SendAnswered, account_id, Some(&answer.send_id), now) } else { Ok(()) }
+    if put == 0 {
+        return Ok(());
+    }
+    if let Some(reason) = &answer.given_up {
+        endpoints::retire_of(c, &answer.send_id, Retirement::Final, Some(reason), now)?;
+    }
+    announce(c, ChangeKind::SendAnswered, account_id, Some(&answer.send_id), now)
 }
 
 fn answer_of(looked: &LookedAt) -> Option<&Sealed> {

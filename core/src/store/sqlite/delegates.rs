@@ -16,11 +16,11 @@ pub fn opened_through(c: &Connection, delegate: &str) -> Outcome<Vec<String>> {
     all(c, "SELECT id FROM accounts WHERE delegate = ?1 AND owner <> '' ORDER BY num", [delegate], |row| Ok(row.get(0)?))
 }
 
-/// Of a shared mailbox that is about to be stored: the account it is opened through is there, of the same owner and connected.
+/// Of a shared mailbox that is about to be stored: the account it is opened through is there, of the same owner and connected, and is a person's or an organisation's.
 pub fn check(c: &Connection, account: &AccountRow) -> Outcome<()> {
     let Some(delegate) = &account.delegate else { return Ok(()) };
     match by_id(c, delegate)? {
-        Some(row) if row.owner == account.owner && row.tenant_id == account.tenant_id && row.kind == AccountKind::Person && row.state != AccountState::Disconnected => Ok(()),
+        Some(row) if row.owner == account.owner && row.tenant_id == account.tenant_id && matches!(row.kind, AccountKind::Person | AccountKind::Tenant) && row.state != AccountState::Disconnected => Ok(()),
         _ => Err(moved_on().into()),
     }
 }

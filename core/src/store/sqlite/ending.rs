@@ -2,7 +2,7 @@
 
 use super::accounts::by_id;
 use super::fault::Outcome;
-use super::{ERASURE_PENDING, SqliteStore, delegates, edits, folders, keys, outbox_end, run, subscriptions, workflows};
+use super::{ERASURE_PENDING, SqliteStore, delegates, edits, endpoints, folders, keys, outbox_end, run, subscriptions, workflows};
 use crate::model::{AccountState, AuditKind};
 use crate::random;
 use crate::store::{Entry, ItemState, KeyPurpose, moved_on};
@@ -81,6 +81,9 @@ impl SqliteStore {
                 true => Entry::new(AuditKind::WorkflowRemoved, "The workflow was removed."),
             };
             entries.push(entry.on(id));
+            if account.is_workflow {
+                endpoints::workflow_removed(c, id, now)?;
+            }
         }
         entries.extend(destroy_key(c, KeyPurpose::Secrets, id)?);
         run(c, "DELETE FROM tokens WHERE account_id = ?1", [id])?;

@@ -14,9 +14,9 @@ fn set_back(db: &Connection, count: usize) {
     Migrations::from_slice(&MIGRATIONS[..count]).to_latest(&mut old).unwrap();
     let tables = "SELECT sql FROM sqlite_schema WHERE tbl_name LIKE 'outbox%' AND sql IS NOT NULL ORDER BY type DESC, rowid";
     let made: Vec<String> = old.prepare(tables).unwrap().query_map([], |row| row.get(0)).unwrap().map(|sql| sql.unwrap()).collect();
-    db.execute_batch("DROP TABLE outbox_staged; DROP TABLE staged_parts; DROP TABLE staged; DROP TABLE outbox_payloads; DROP TABLE outbox_parts; DROP TABLE outbox_queues; DROP TABLE outbox").unwrap();
-    db.execute_batch(&made.join(";")).unwrap();
     db.execute_batch(ONE_CHAIN).unwrap();
+    db.execute_batch("DROP TABLE outbox_payloads; DROP TABLE outbox_parts; DROP TABLE outbox_queues; DROP TABLE outbox").unwrap();
+    db.execute_batch(&made.join(";")).unwrap();
     db.pragma_update(None, "user_version", u32::try_from(count).unwrap()).unwrap();
 }
 

@@ -59,18 +59,21 @@ pub(super) const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0041_chat_messages.sql")),
     M::up(include_str!("../migrations/0042_message_addresses.sql")),
     M::up(include_str!("../migrations/0043_attachment_cache.sql")),
+    M::up(include_str!("../migrations/0044_bots.sql")),
+    M::up(include_str!("../migrations/0045_endpoints.sql")),
 ];
 
-/// Pages that a connection keeps in memory, in KB. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the
-/// cache of the operating system.
-const WRITER_CACHE_KB: u32 = 4_000;
-const READER_CACHE_KB: u32 = 500;
+/// Pages of 16 KB that a connection keeps in memory. A reader has far fewer than the writer: there are up to eight of them, and what one lacks is in the
+/// cache of the operating system. They are counted in pages, not in KB: SQLite turns KB into pages by the page size it knows before it has read the file,
+/// which is 4 KB, and then keeps four times as much.
+const WRITER_CACHE_PAGES: u32 = 400;
+const READER_CACHE_PAGES: u32 = 60;
 
 /// The one connection that writes, and the mark it keeps up; brings a new or older file up to date.
 pub fn open_writer(file: &Path, sharing: Sharing, busy: Duration) -> Result<(Connection, Keeper)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = open(file, flags, sharing).map_err(explain)?;
-    harden(&connection, busy, WRITER_CACHE_KB).map_err(explain)?;
+    harden(&connection, busy, WRITER_CACHE_PAGES).map_err(explain)?;
     // Works only on a file without tables; ignored afterwards.
     connection.pragma_update(None, "page_size", 16_384).map_err(explain)?;
     write_ahead(&connection, busy)?;
@@ -84,7 +87,7 @@ pub fn open_writer(file: &Path, sharing: Sharing, busy: Duration) -> Result<(Con
 pub fn open_reader(file: &Path, sharing: Sharing, busy: Duration) -> Outcome<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = open(file, flags, sharing)?;
-    harden(&connection, busy, READER_CACHE_KB)?;
+    harden(&connection, busy, READER_CACHE_PAGES)?;
     Ok(connection)
 }
 
@@ -95,7 +98,7 @@ fn open(file: &Path, flags: OpenFlags, sharing: Sharing) -> rusqlite::Result<Con
     }
 }
 
-fn harden(connection: &Connection, busy: Duration, cache_kb: u32) -> rusqlite::Result<()> {
+fn harden(connection: &Connection, busy: Duration, cache_pages: u32) -> rusqlite::Result<()> {
     connection.busy_timeout(busy)?;
     for (setting, on) in [
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
@@ -133,7 +136,7 @@ fn harden(connection: &Connection, busy: Duration, cache_kb: u32) -> rusqlite::R
         ("trusted_schema", "OFF"),
         ("mmap_size", "0"),
         ("cell_size_check", "ON"),
-        ("cache_size", &format!("-{cache_kb}")),
+        ("cache_size", &cache_pages.to_string()),
     ] {
         // Some of them answer with a row, some do not.
         connection.pragma(None, name, value, |_| Ok(()))?;
@@ -203,7 +206,7 @@ fn schema(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
 
 /// SHA-256 of the tables that all migrations make together; a test says what it must be. Making the tables anew at each open, only to compare, would take
 /// longer than everything else there.
-const SCHEMA: &str = "e36c8a955cc175f28b30b7222b4556b7232c7f88c80e5664a33f93b7156c4c1c";
+const SCHEMA: &str = "fbda3b6446f5313de0f4ee665f1456a75fb52f777b2e4d84de9021eb85101b76";
 
 fn digest(tables: &[Table]) -> String {
     let mut hash = Sha256::new();

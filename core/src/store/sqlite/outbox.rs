@@ -2,11 +2,11 @@
 //! ([`queues`]).
 
 use super::fault::Outcome;
-use super::{SqliteStore, accounts, all, announce, awaited, exists, first, keys, last_senders, leases, outbox_end, queues, run, sealed, sealed_opt, staging, word, workflows};
+use super::{SqliteStore, accounts, all, announce, awaited, endpoints, exists, first, keys, last_senders, leases, outbox_end, queues, run, sealed, sealed_opt, staging, word, workflows};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AccountState, AuditKind, ChangeKind, OutboxFilter, Route, SendState};
+use crate::model::{AccountState, AuditKind, ChangeKind, OutboxFilter, SendRoute, SendState};
 use crate::seal::Sealed;
-use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, IsUsable, ItemRow, ItemState, KeyPurpose, NewItem, NextDue, OutboxStore, Part, Reopened, Step, Stepped, Tidied, is_alone};
+use crate::store::{ClaimRequest, Claimed, Claims, Content, DueRequest, Enqueued, Entry, Hold, IsUsable, ItemRow, ItemState, KeyPurpose, NewItem, NextDue, OutboxStore, Part, PartOf, Reopened, Step, Stepped, Tidied, is_alone};
 use crate::store::words::Word;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 macro_rules! columns {
     () => {
-        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, settled_at, parked, is_bulk, tidy_until, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id) OR EXISTS (SELECT 1 FROM outbox_staged WHERE item_id = outbox.id)"
+        "public_id, account_id, route, key, state, attempts, crashes, waits, progress, progress_version, reason, created_at, sent_at, next_at, deadline, fence, settled_at, parked, is_bulk, tidy_until, EXISTS (SELECT 1 FROM outbox_parts WHERE item_id = outbox.id) OR EXISTS (SELECT 1 FROM outbox_staged WHERE item_id = outbox.id), whole_id, endpoint_id, endpoint_version"
     };
 }
 pub(super) use columns;
@@ -53,7 +53,16 @@ pub fn item_row(row: &Row<'_>) -> Outcome<ItemRow> {
         is_bulk: row.get(18)?,
         tidy_until: row.get(19)?,
         has_files: row.get(20)?,
+        part: match (row.get(21)?, row.get(22)?, row.get(23)?) {
+            (Some(whole_id), Some(endpoint_id), Some(endpoint_version)) => Some(PartOf { whole_id, endpoint_id, endpoint_version }),
+            _ => None,
+        },
     })
+}
+
+/// In the order in which they were handed in.
+pub(super) fn of_whole(c: &Connection, whole_id: &str) -> Outcome<Vec<ItemRow>> {
+    all(c, select_item!("WHERE whole_id = ?1 ORDER BY id"), [whole_id], item_row)
 }
 
 pub(super) fn by_id(c: &Connection, id: &str) -> Outcome<Option<ItemRow>> {
@@ -139,6 +148,10 @@ impl SqliteStore {
             queues::touch(tx, &item.account_id, item.route.word(), free_at(item))?;
         }
         put_content(tx, number, &item.account_id, content)?;
+        if let Some(part) = &item.part {
+            part.whole.iter().try_for_each(|whole| endpoints::put_whole(tx, whole))?;
+            endpoints::put_part(tx, number, &part.of)?;
+        }
         item.last_sender.iter().try_for_each(|last| last_senders::remember(tx, last))?;
         self.note(tx, &[Entry::new(AuditKind::SendQueued, "A send was accepted.").on(&item.account_id).about(&item.id)], item.created_at)?;
         Ok(Enqueued::New(ItemRow::new(item, !content.parts.is_empty() || !content.staged.is_empty())))
@@ -155,7 +168,7 @@ impl OutboxStore for SqliteStore {
                 if usable.insert((&item.account_id, item.route)) {
                     let may_send = match accounts::by_id(tx, &item.account_id)? {
                         Some(account) => account.state == AccountState::Connected && is_usable(&account, item.route),
-                        None => item.route == Route::Workflow && workflows::is_there(tx, &item.account_id)?,
+                        None => item.route == SendRoute::Workflow && workflows::is_there(tx, &item.account_id)?,
                     };
                     if !may_send {
                         return Err(not_connected(&item.account_id).into());

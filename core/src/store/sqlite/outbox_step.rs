@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::outbox_end::{drop_content, settled_entry};
-use super::{SqliteStore, announce, answers, first, keys, links, queues, run};
+use super::{bots, SqliteStore, announce, answers, endpoints, first, keys, links, queues, run};
 use crate::model::ChangeKind;
 use crate::seal::Sealed;
 use crate::store::{ItemState, Step, Stepped, Tally, is_alone};
@@ -37,7 +37,7 @@ struct HeldRow {
 
 impl SqliteStore {
     pub(super) fn step_in(&self, tx: &Connection, id: &str, fence: i64, step: &Step, now: i64) -> Outcome<Option<Stepped>> {
-        keys::check_active(tx, step.progress.iter().chain(step.links.iter().map(|link| &link.sealed)))?;
+        keys::check_active(tx, step.progress.iter().chain(step.links.iter().map(|link| &link.sealed)).chain(step.said.iter().map(|said| &said.sealed)))?;
         if keep(tx, id, fence, step, now)? {
             let account_id = if step.announce { first(tx, "SELECT account_id FROM outbox WHERE public_id = ?1", [id], |row| Ok(row.get::<_, String>(0)?))? } else { None };
             account_id.map_or(Ok(()), |account_id| announce(tx, ChangeKind::SendChanged, &account_id, Some(id), now))?;
@@ -50,6 +50,7 @@ impl SqliteStore {
         })?;
         let Some(held) = held else { return Ok(None) };
         change(tx, held.number, step, now)?;
+        step.said.as_ref().map_or(Ok(true), |said| bots::put_activity(tx, said))?;
         links::put(tx, &step.links)?;
         answers::put_sent(tx, id, step.sent_mail.as_ref())?;
         let account_id = &held.account_id;
@@ -62,6 +63,9 @@ impl SqliteStore {
                 }
             }
             queues::drop_empty(tx, account_id, &held.route)?;
+            if let Some(why) = step.retires {
+                endpoints::retire_of(tx, id, why, step.reason.as_deref(), now)?;
+            }
             self.note(tx, &[settled_entry(step.state).on(account_id).about(id)], now)?;
         } else if step.claim_until.is_none() {
             let free_at = first(tx, "SELECT free_at FROM outbox WHERE id = ?1", [held.number], |row| Ok(row.get(0)?))?;

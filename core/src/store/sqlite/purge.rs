@@ -2,7 +2,7 @@
 
 use super::ending::{destroy_key, mark_erasure};
 use super::fault::Outcome;
-use super::{ERASE_WAIT, SqliteStore, all, delegates, exists, first, keys, outbox_end, rules, run, throttles, workflows};
+use super::{ERASE_WAIT, SqliteStore, all, delegates, endpoints, exists, first, keys, outbox_end, rules, run, throttles, workflows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AuditKind;
 use crate::store::{Entry, ItemState, KeyPurpose, PurgeRow, PurgeStore, Purged, mailbox_of};
@@ -38,6 +38,10 @@ pub(super) const HELD: &[(&str, &str)] = &[
     ("contact_folders", "DELETE FROM contact_folders WHERE id IN (SELECT id FROM contact_folders WHERE account_id = ?1 LIMIT ?2)"),
     ("calendar_events", "DELETE FROM calendar_events WHERE id IN (SELECT id FROM calendar_events WHERE account_id = ?1 LIMIT ?2)"),
     ("calendar_views", "DELETE FROM calendar_views WHERE account_id = ?1 AND ?2 > 0"),
+    ("bot_people", "DELETE FROM bot_people WHERE id IN (SELECT id FROM bot_people WHERE account_id = ?1 LIMIT ?2)"),
+    ("endpoints", "DELETE FROM endpoints WHERE id IN (SELECT id FROM endpoints WHERE account_id = ?1 LIMIT ?2)"),
+    ("bot_activities", "DELETE FROM bot_activities WHERE id IN (SELECT id FROM bot_activities WHERE account_id = ?1 LIMIT ?2)"),
+    ("bot_conversations", "DELETE FROM bot_conversations WHERE id IN (SELECT id FROM bot_conversations WHERE account_id = ?1 LIMIT ?2)"),
     ("chat_messages", "DELETE FROM chat_messages WHERE id IN (SELECT id FROM chat_messages WHERE account_id = ?1 LIMIT ?2)"),
     ("chat_places", "DELETE FROM chat_places WHERE (account_id, chat_id) IN (SELECT account_id, chat_id FROM chat_places WHERE account_id = ?1 LIMIT ?2)"),
     ("chat_looks", "DELETE FROM chat_looks WHERE account_id = ?1 AND ?2 > 0"),
@@ -206,6 +210,7 @@ impl PurgeStore for SqliteStore {
                     return Ok((Vec::new(), true));
                 }
                 store.end_sign_ins_of(tx, &owner)?;
+                endpoints::forget_subscriber(tx, &owner)?;
                 ids = of_owner(tx, &owner)?;
             }
             Ok((store.begin_all(tx, ids, &reason, now)?, true))

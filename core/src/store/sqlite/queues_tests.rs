@@ -5,7 +5,7 @@ use super::super::tests::{Made, made};
 use crate::runtime::block_on;
 use crate::store::suite::{OutboxParts};
 use crate::store::{AccountStore, CopyStore, Hold, Parked, Shorthand, ItemRow, ItemState, NewItem, OutboxStore, Reopened, Step, Wanted, suite};
-use crate::model::{AccountState, Route};
+use crate::model::{AccountState, SendRoute};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -77,7 +77,7 @@ impl World {
         let (store, now) = (&self.made.store, self.now);
         match act {
             Act::Enqueue { account: n, ordering_key, chat, bulk, deadline, send_at } => {
-                let route = if *chat { Route::Chat } else { Route::Mail };
+                let route = if *chat { SendRoute::Chat } else { SendRoute::Mail };
                 let item = NewItem { route, is_bulk: *bulk, deadline: deadline.map(|ms| now + ms), send_at: send_at.map(|ms| now + ms), ..suite::item_of(account(*n), &ordering_key.to_string(), None) };
                 if store.put(&item, &suite::content()).await.is_ok() {
                     self.ids.push(item.id);

@@ -21,11 +21,12 @@ macro_rules! select {
     };
 }
 
-/// Accounts that have none and are to have one.
+/// Accounts that have none and are to have one: those of people, and mailboxes that an organisation opens.
 macro_rules! without {
     ($what:literal) => {
         concat!(
-            "SELECT ", $what, " FROM accounts a WHERE a.kind = 'person' AND a.state = 'connected' AND a.owner <> ''
+            "SELECT ", $what, " FROM accounts a WHERE a.state = 'connected' AND a.owner <> ''
+               AND (a.kind = 'person' OR EXISTS (SELECT 1 FROM accounts d WHERE d.id = a.delegate AND d.kind = 'tenant'))
                AND EXISTS (SELECT 1 FROM json_each(a.features) WHERE value = 'mail_sync') AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.account_id = a.id)"
         )
     };

@@ -33,9 +33,9 @@ pub const ONE_CHAIN: &str = "
     ALTER TABLE throttles DROP COLUMN counted_at; ALTER TABLE throttles DROP COLUMN counts;
     DROP TABLE IF EXISTS outbox_staged; DROP TABLE IF EXISTS staged_parts; DROP TABLE IF EXISTS staged; DROP TABLE IF EXISTS chats; DROP TABLE IF EXISTS paces; DROP TABLE IF EXISTS last_senders; DROP TABLE IF EXISTS signatures; DROP TABLE IF EXISTS links; DROP TABLE IF EXISTS polls; DROP TABLE IF EXISTS contacts; DROP TABLE IF EXISTS contact_folders; DROP TABLE IF EXISTS contact_addresses; DROP TABLE IF EXISTS calendar_events; DROP TABLE IF EXISTS calendar_views; DROP TABLE IF EXISTS chat_messages; DROP TABLE IF EXISTS chat_places; DROP TABLE IF EXISTS chat_looks;
     DROP TABLE IF EXISTS edits; DROP TABLE IF EXISTS unlinks; DROP TABLE IF EXISTS link_scans; DROP TABLE IF EXISTS link_terms; DROP TABLE IF EXISTS link_rules; DROP TABLE IF EXISTS subscriptions; DROP TABLE IF EXISTS news; DROP TABLE IF EXISTS backfills; DROP TABLE IF EXISTS backfill_windows; DROP TABLE IF EXISTS unsynced_looks; DROP TABLE IF EXISTS send_answers; DROP TABLE IF EXISTS sent_mails; DROP TABLE IF EXISTS answer_candidates; ALTER TABLE messages DROP COLUMN kind; DROP TABLE IF EXISTS certificates;
-    DROP TABLE IF EXISTS cached_pieces; DROP TABLE IF EXISTS cached_attachments; DROP TABLE IF EXISTS message_addresses; DROP INDEX messages_addresses_unknown; ALTER TABLE messages DROP COLUMN addresses_version;
+    DROP TABLE IF EXISTS endpoints; DROP TABLE IF EXISTS endpoint_sends; DROP INDEX IF EXISTS outbox_whole; ALTER TABLE outbox DROP COLUMN whole_id; ALTER TABLE outbox DROP COLUMN endpoint_id; ALTER TABLE outbox DROP COLUMN endpoint_version; DROP TABLE IF EXISTS bot_tokens; DROP TABLE IF EXISTS bot_people; DROP TABLE IF EXISTS bot_conversations; DROP TABLE IF EXISTS bot_activities; DROP TABLE IF EXISTS cached_pieces; DROP TABLE IF EXISTS cached_attachments; DROP TABLE IF EXISTS message_addresses; DROP INDEX messages_addresses_unknown; ALTER TABLE messages DROP COLUMN addresses_version;
     DROP INDEX messages_with_files; DROP INDEX messages_files_unknown; DROP INDEX messages_unread; ALTER TABLE messages DROP COLUMN has_attachments;
-    DROP INDEX accounts_delegate; ALTER TABLE accounts DROP COLUMN delegate;
+    DROP INDEX accounts_organisation; DROP INDEX accounts_delegate; ALTER TABLE accounts DROP COLUMN delegate;
     PRAGMA user_version = 19";
 
 /// Plays the one who alters the file.
@@ -64,6 +64,12 @@ store_suite!(made, [
     a_sign_in_ends_with_its_account_and_owner,
     an_account_comes_back_as_stored,
     a_workflow_is_no_account_and_ends_as_one,
+    endpoints_are_kept_listed_and_changed_by_their_version,
+    a_whole_is_stored_with_its_first_part_and_retires_what_was_refused,
+    the_newer_token_of_a_bot_stays,
+    people_of_a_bot_are_found_by_each_of_their_names,
+    conversations_of_a_bot_are_remembered,
+    an_activity_is_taken_once_with_all_it_says,
     a_deleted_owner_gets_no_workflow,
     connecting_again_takes_over,
     what_a_connection_knows_comes_back,
@@ -174,6 +180,7 @@ store_suite!(made, [
     a_shared_mailbox_is_purged_with_its_delegate,
     another_delegate_takes_over_and_everything_stays,
     a_shared_mailbox_needs_a_delegate_that_is_there,
+    a_mailbox_of_an_organisation_is_told_apart,
     an_owner_is_purged_only_while_that_is_due,
     a_claim_of_a_clock_that_stood_ahead_is_taken_over,
     a_name_is_written_under_a_living_key_only,
@@ -204,6 +211,7 @@ fn settings_are_what_the_rules_say() {
     let pragma = |name: &str| writer.query_row(&format!("PRAGMA {name}"), [], |r| r.get::<_, rusqlite::types::Value>(0)).map(|v| format!("{v:?}")).unwrap();
     for (name, value) in [
         ("page_size", "Integer(16384)"),
+        ("cache_size", "Integer(400)"),
         ("journal_mode", "Text(\"wal\")"),
         ("synchronous", "Integer(2)"),
         ("secure_delete", "Integer(1)"),

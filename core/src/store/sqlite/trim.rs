@@ -3,7 +3,7 @@
 use super::fault::Outcome;
 use super::outbox_end::drop_content;
 use super::ending::mark_erasure;
-use super::{ERASE_RETRY_WAIT, SqliteStore, all, answers, exists, first, handovers, last_senders, purge, run, search, staging};
+use super::{ERASE_RETRY_WAIT, SqliteStore, all, answers, endpoints, exists, first, handovers, last_senders, purge, run, search, staging};
 use crate::error::Result;
 use crate::store::{Kept, TrimStore};
 use async_trait::async_trait;
@@ -19,7 +19,7 @@ impl TrimStore for SqliteStore {
         }
         self.write(move |tx| {
             let limit_rows = usize::try_from(limit).unwrap_or(usize::MAX);
-            let erased = [old_changes(tx, &kept, limit)?, surplus_changes(tx, &kept, limit)?, tombstones(tx, &kept, limit)?, sends(tx, &kept, limit)?, last_senders::forget_old(tx, kept.senders_since, limit)?];
+            let erased = [old_changes(tx, &kept, limit)?, surplus_changes(tx, &kept, limit)?, tombstones(tx, &kept, limit)?, sends(tx, &kept, limit)?, last_senders::forget_old(tx, kept.senders_since, limit)?, endpoints::forget_old_wholes(tx, kept.sends_since, limit)?, activities(tx, &kept, limit)?, threads(tx, &kept, limit)?];
             Ok(erased.into_iter().any(|rows| rows >= limit_rows))
         })
         .await
@@ -53,11 +53,18 @@ const CROWDED: &str = "SELECT a.id FROM accounts AS a
 const OLD_TOMBSTONES: &str = "SELECT id FROM messages INDEXED BY messages_removed WHERE is_removed = 1 AND removed_at < ?1 LIMIT ?2";
 const OLD_SENDS: &str = "SELECT id FROM outbox INDEXED BY outbox_settled WHERE is_open = 0 AND settled_at < ?1 AND tidy_at IS NULL LIMIT ?2";
 
+const OLD_ACTIVITIES: &str = "SELECT id FROM bot_activities INDEXED BY bot_activities_received WHERE received_at < ?1 LIMIT ?2";
+
+const OLD_THREADS: &str = "SELECT id FROM bot_conversations INDEXED BY bot_conversations_threads WHERE instr(conversation_id, ';messageid=') > 0 AND updated_at < ?1 LIMIT ?2";
+
 fn is_due(c: &Connection, kept: &Kept) -> Outcome<bool> {
     Ok(exists(c, "SELECT 1 FROM (SELECT at FROM changes ORDER BY id LIMIT 1) WHERE at < ?1 OR at > ?2", (kept.changes_since, kept.now))?
         || exists(c, CROWDED, [kept.most_changes])?
         || exists(c, OLD_TOMBSTONES, (kept.changes_since, 1))?
         || exists(c, OLD_SENDS, (kept.sends_since, 1))?
+        || exists(c, OLD_ACTIVITIES, (kept.changes_since, 1))?
+        || exists(c, OLD_THREADS, (kept.changes_since, 1))?
+        || endpoints::has_old_wholes(c, kept.sends_since)?
         || last_senders::has_old(c, kept.senders_since)?)
 }
 
@@ -110,6 +117,24 @@ fn sends(c: &Connection, kept: &Kept, limit: u32) -> Outcome<usize> {
         staging::drop_unnamed(c, &named)?;
         answers::forget_send(c, *id)?;
         run(c, "DELETE FROM outbox WHERE id = ?1", [id])?;
+    }
+    Ok(ids.len())
+}
+
+/// What was said to a bot goes with the changes that told of it.
+fn activities(c: &Connection, kept: &Kept, limit: u32) -> Outcome<usize> {
+    let ids = all(c, OLD_ACTIVITIES, (kept.changes_since, limit), |row| Ok(row.get::<_, i64>(0)?))?;
+    for id in &ids {
+        run(c, "DELETE FROM bot_activities WHERE id = ?1", [id])?;
+    }
+    Ok(ids.len())
+}
+
+/// Threads in which nothing happened since. Who knows channel and message can still answer in one.
+fn threads(c: &Connection, kept: &Kept, limit: u32) -> Outcome<usize> {
+    let ids = all(c, OLD_THREADS, (kept.changes_since, limit), |row| Ok(row.get::<_, i64>(0)?))?;
+    for id in &ids {
+        run(c, "DELETE FROM bot_conversations WHERE id = ?1", [id])?;
     }
     Ok(ids.len())
 }

@@ -27,7 +27,7 @@ async fn open(s: &dyn Store, now: i64) -> Vec<String> {
 }
 
 fn bounced(graph_id: &str, send_id: &str) -> LookedAt {
-    let answer = NewAnswer { send_id: send_id.into(), at: 7, sealed: sealed("answer") };
+    let answer = NewAnswer { send_id: send_id.into(), at: 7, sealed: sealed("answer"), given_up: None };
     LookedAt { graph_id: graph_id.into(), looked: Looked::Known { kind: MessageKind::Bounce, answer: Some(answer) } }
 }
 

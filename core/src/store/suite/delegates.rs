@@ -126,3 +126,17 @@ pub async fn a_shared_mailbox_needs_a_delegate_that_is_there(s: &dyn Store) {
     assert!(add(s, "a", 1).await.is_err());
     assert!(s.account("c").await.unwrap().is_none());
 }
+
+pub async fn a_mailbox_of_an_organisation_is_told_apart(s: &dyn Store) {
+    connect(s, "b").await;
+    let organisation = AccountRow { kind: AccountKind::Tenant, user_id: AccountRow::organisation("default"), features: Vec::new(), scopes: vec!["Mail.Read".into()], ..account("a") };
+    s.store_account(&organisation, Some(&token("a", 1)), &[key(800, KeyPurpose::Secrets, "a"), key(801, KeyPurpose::Content, "a")], None, 10).await.unwrap();
+    let mailbox = add(s, "a", 1).await.unwrap();
+    assert_eq!((mailbox.delegate_kind, mailbox.is_app_only(), mailbox.scopes), (Some(AccountKind::Tenant), true, vec!["Mail.Read".to_owned()]));
+    assert!(row(s, "a").await.is_app_only() && !row(s, "b").await.is_app_only());
+    s.add_subscriptions(20).await.unwrap();
+    assert!(s.subscription("c").await.unwrap().is_some() && s.subscription("a").await.unwrap().is_none(), "Microsoft tells of it, and of no organisation");
+    let change = AccountChange::Delegate { account_id: "b".to_owned(), features: vec![Feature::MailSync] };
+    assert!(s.change_account("c", Some(1), change, 30).await.unwrap());
+    assert_eq!((row(s, "c").await.delegate_kind, row(s, "c").await.is_app_only()), (Some(AccountKind::Person), false));
+}

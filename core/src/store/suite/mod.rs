@@ -5,6 +5,7 @@ mod accounts;
 mod answers;
 mod audit;
 mod backfills;
+mod bots;
 mod cache;
 mod chats;
 mod calendar;
@@ -12,6 +13,7 @@ mod teams_messages;
 mod contacts;
 mod delegates;
 mod edits;
+mod endpoints;
 mod health;
 mod last_senders;
 mod links;
@@ -36,6 +38,7 @@ pub use accounts::*;
 pub use answers::*;
 pub use audit::*;
 pub use backfills::*;
+pub use bots::*;
 pub use cache::*;
 pub use chats::*;
 pub use calendar::*;
@@ -43,6 +46,7 @@ pub use teams_messages::*;
 pub use contacts::*;
 pub use delegates::*;
 pub use edits::*;
+pub use endpoints::*;
 pub use health::*;
 pub use last_senders::*;
 pub use links::*;
@@ -65,7 +69,7 @@ pub use workflows::*;
 
 use super::*;
 use crate::error::Result;
-use crate::model::{AccountState, ChangeKind, Feature, QuarantineKind, Route};
+use crate::model::{AccountState, ChangeKind, Feature, QuarantineKind, SendRoute};
 use crate::seal::{Cipher, KeyBytes, AadContext, Sealed};
 
 macro_rules! store_suite {
@@ -119,11 +123,11 @@ pub trait Shorthand {
     }
 
     async fn store_account(&self, account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], replaces: Option<&str>, now: i64) -> Result<AccountRow> {
-        AccountStore::connect_account(self.store(), NewConnection { attempt: None, account, token, keys, replaces }, now).await
+        AccountStore::connect_account(self.store(), NewConnection { attempt: None, account, token, keys, replaces, endpoint: None }, now).await
     }
 
     async fn finish_attempt(&self, state_hash: &[u8], account: &AccountRow, token: Option<&TokenRow>, keys: &[NewKey], now: i64) -> Result<AccountRow> {
-        AccountStore::connect_account(self.store(), NewConnection { attempt: Some(state_hash), account, token, keys, replaces: None }, now).await
+        AccountStore::connect_account(self.store(), NewConnection { attempt: Some(state_hash), account, token, keys, replaces: None, endpoint: None }, now).await
     }
 
     async fn find_account(&self, owner: &str, tenant_id: &str, user_id: &str) -> Result<Option<AccountRow>> {
@@ -177,7 +181,7 @@ pub fn item_of(account: &str, ordering_key: &str, key: Option<&str>) -> NewItem 
     NewItem {
         id,
         account_id: account.into(),
-        route: Route::Mail,
+        route: SendRoute::Mail,
         ordering_key: ordering_key.into(),
         key: key.map(Into::into),
         content_hash: vec![1],
@@ -188,6 +192,7 @@ pub fn item_of(account: &str, ordering_key: &str, key: Option<&str>) -> NewItem 
         is_bulk: true,
         progress: None,
         last_sender: None,
+        part: None,
     }
 }
 
@@ -214,7 +219,7 @@ pub async fn enqueue(s: &dyn Store, account: &str, ordering_key: &str, key: Opti
 }
 
 pub fn step(state: ItemState) -> Step {
-    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true, links: Vec::new(), sent_mail: None }
+    Step { state, progress: None, reason: None, next_at: None, sent_at: None, claim_until: state.is_open().then_some(100), tally: Tally::Attempt, tidy_at: None, claim_next_until: None, announce: true, links: Vec::new(), sent_mail: None, retires: None, said: None }
 }
 
 pub async fn lease(s: &dyn Store) -> Lease {

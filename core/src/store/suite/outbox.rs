@@ -70,9 +70,9 @@ pub async fn an_account_that_is_left_out_is_not_claimed_from(s: &dyn Store) {
     let (_, b) = (enqueue(s, "a", "l", None).await, enqueue(s, "b", "l", None).await);
     assert!(s.claim(1, 10, &["a".into(), b.clone()]).await.unwrap().is_none(), "nor a send that is named itself");
     assert_eq!(s.next_claim(1, &["a".into(), "b".into()]).await.unwrap(), None);
-    assert!(s.claim(1, 10, &["a".into(), of_route("b", Route::Mail)]).await.unwrap().is_none(), "nor what goes the same way from an account");
-    assert!(s.next_claim(1, &["a".into(), of_route("b", Route::Chat)]).await.unwrap().is_some());
-    assert_eq!(s.claim(1, 10, &["a".into(), of_route("b", Route::Chat)]).await.unwrap().unwrap().id, b);
+    assert!(s.claim(1, 10, &["a".into(), of_route("b", SendRoute::Mail)]).await.unwrap().is_none(), "nor what goes the same way from an account");
+    assert!(s.next_claim(1, &["a".into(), of_route("b", SendRoute::Chat)]).await.unwrap().is_some());
+    assert_eq!(s.claim(1, 10, &["a".into(), of_route("b", SendRoute::Chat)]).await.unwrap().unwrap().id, b);
     assert!(s.claim(1, 10, &["a".into()]).await.unwrap().is_none());
 }
 
@@ -276,12 +276,12 @@ pub async fn what_somebody_waits_for_is_claimed_beside_the_queues(s: &dyn Store)
     }
     let awaited = |most| Awaited { ids: [std::slice::from_ref(&bulk), ids.as_slice()].concat(), most, of_one_route: 2, ..Awaited::default() };
     assert_eq!(s.next_awaited(5, &awaited(9)).await.unwrap(), Some(Due::Retry(0)));
-    for none in [awaited(0), Awaited { except: vec!["a".into()], ..awaited(9) }, Awaited { in_hand: [(of_route("a", Route::Mail), 2)].into(), ..awaited(9) }] {
+    for none in [awaited(0), Awaited { except: vec!["a".into()], ..awaited(9) }, Awaited { in_hand: [(of_route("a", SendRoute::Mail), 2)].into(), ..awaited(9) }] {
         assert!(s.claim_awaited(5, 10, &none).await.unwrap().is_empty() && s.next_awaited(5, &none).await.unwrap().is_none());
     }
     let claimed: Vec<String> = s.claim_awaited(5, 10, &awaited(9)).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(claimed, ids[1..3], "neither bulk, nor what waits for it in its lane, nor more than there is room for");
-    let rest = Awaited { in_hand: [(of_route("a", Route::Mail), 1)].into(), ..awaited(9) };
+    let rest = Awaited { in_hand: [(of_route("a", SendRoute::Mail), 1)].into(), ..awaited(9) };
     assert_eq!(s.claim_awaited(5, 10, &rest).await.unwrap().pop().map(|row| row.id), Some(ids[3].clone()));
     assert_eq!(s.next_awaited(5, &rest).await.unwrap(), Some(Due::Lapse(15)));
     assert_eq!(s.claim(5, 10, &[]).await.unwrap().unwrap().id, bulk, "a claim is a claim, whoever made it");
@@ -302,7 +302,7 @@ pub async fn queues_take_turns_and_who_waits_goes_first(s: &dyn Store) {
     assert_eq!(claimed.len(), 5, "four of one account and route");
     assert_eq!(claimed[0], waited_for.id, "what somebody waits for goes first");
     assert!(claimed.contains(&single.id), "a campaign keeps nobody else waiting");
-    let in_hand = [(of_route("a", Route::Mail), 4), (of_route("b", Route::Mail), 1)].into();
+    let in_hand = [(of_route("a", SendRoute::Mail), 4), (of_route("b", SendRoute::Mail), 1)].into();
     assert!(s.claim_wanted(1, 10, &Wanted { most: 1, in_hand, ..wanted }).await.unwrap().is_empty());
     // One at a time, accounts alternate.
     enqueue(s, "b", "m", None).await;
@@ -421,7 +421,7 @@ pub async fn what_a_step_makes_of_a_row_is_known_without_reading_it(s: &dyn Stor
 pub async fn what_follows_by_another_route_is_claimed_again_after_its_lease(s: &dyn Store) {
     connect(s, "a").await;
     let first = item_of("a", "l", None);
-    let second = NewItem { route: Route::Forward, ..item_of("a", "l", None) };
+    let second = NewItem { route: SendRoute::Forward, ..item_of("a", "l", None) };
     s.put(&first, &content()).await.unwrap();
     s.put(&second, &content()).await.unwrap();
     let claimed = s.claim(1, 100, &[]).await.unwrap().unwrap();

@@ -17,7 +17,7 @@ fn keys_of(id: &str) -> [NewKey; 2] {
 }
 
 fn post(workflow: &str) -> NewItem {
-    NewItem { route: Route::Workflow, ..item_of(workflow, "lane", None) }
+    NewItem { route: SendRoute::Workflow, ..item_of(workflow, "lane", None) }
 }
 
 fn post_content() -> Content {
@@ -43,7 +43,7 @@ pub async fn a_workflow_is_no_account_and_ends_as_one(s: &dyn Store) {
     assert_eq!(s.account_ids("owner", false).await.unwrap(), ["a", "w"]);
 
     // It takes posts and nothing else, and an account takes none.
-    for (id, route, taken) in [("w", Route::Workflow, true), ("w", Route::Mail, false), ("w", Route::Chat, false)] {
+    for (id, route, taken) in [("w", SendRoute::Workflow, true), ("w", SendRoute::Mail, false), ("w", SendRoute::Chat, false)] {
         let sent = s.enqueue(vec![(NewItem { route, ..post(id) }, post_content())], |_, _| true).await;
         assert_eq!(sent.err().map(|e| e.kind()), (!taken).then_some(ErrorKind::NotConnected), "{id} {route:?}");
     }

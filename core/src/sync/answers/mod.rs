@@ -178,10 +178,12 @@ async fn write(context: &Arc<SyncContext>, found: &[(Candidate, Finding)]) -> Re
                 Finding::Told(kind) => Looked::Known { kind: *kind, answer: None },
                 Finding::Answers { kind, send_id, what } => {
                     let at = candidate.received_at.unwrap_or(now);
-                    let text = serde_json::to_vec(&answers(candidate, what, at)).map_err(|e| Error::internal("An answer to a send cannot be written.").with_source(e))?;
+                    let answers = answers(candidate, what, at);
+                    let given_up = answers.bounces.iter().find(|bounce| bounce.kind == BounceKind::Permanent).map(|bounce| format!("The mail could not be delivered (status {}).", bounce.status));
+                    let text = serde_json::to_vec(&answers).map_err(|e| Error::internal("An answer to a send cannot be written.").with_source(e))?;
                     let row = answer_row(send_id, &candidate.graph_id);
                     let sealed = context.vault.content(account_id).await?.seal(answer_place(account_id, &row), &text)?;
-                    Looked::Known { kind: *kind, answer: Some(NewAnswer { send_id: send_id.clone(), at, sealed }) }
+                    Looked::Known { kind: *kind, answer: Some(NewAnswer { send_id: send_id.clone(), at, sealed, given_up }) }
                 }
             };
             looked.push(LookedAt { graph_id: candidate.graph_id.clone(), looked: result });

@@ -20,7 +20,7 @@ pub type Done = Result<Value, String>;
 pub fn place(origins: &Origins) -> Value {
     json!({
         "login": origins.login, "graph": format!("{}/v1.0", origins.graph), "stranger": origins.stranger,
-        "control": origins.control, "client_id": crate::people::PUBLIC_APP,
+        "control": origins.control, "bot": origins.bot, "client_id": crate::people::PUBLIC_APP,
         "tls": {"login": origins.tls.0, "graph": format!("{}/v1.0", origins.tls.1), "ca": origins.ca},
         "tls12": {"login": origins.tls12.0, "graph": format!("{}/v1.0", origins.tls12.1)},
     })
@@ -64,6 +64,7 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["people", "many"]) => directory::add_people(world, &ask),
         ("POST", ["groups"]) => senders::add_group(world, &ask),
         ("POST", ["senders"]) => senders::grant(world, &ask),
+        ("POST", ["app_access"]) => senders::app_access(world, &ask),
         ("POST", ["tenants"]) => directory::add_tenant(world, &ask),
         ("POST", ["apps"]) => directory::add_app(world, &ask),
         ("POST", ["apps", "delete"]) => directory::delete_app(world, &ask),
@@ -108,6 +109,7 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         ("POST", ["workflows"]) => crate::flows::add(world, &ask),
         ("POST", ["workflows", "change"]) => crate::flows::change(world, &ask),
         ("POST", ["workflows", "list"]) => crate::flows::list(world, &ask),
+        ("POST", ["bot", what]) => crate::bot::control::handle(world, what, &ask),
         ("POST", ["subscriptions", "list"]) => Ok(push::list(world)),
         ("POST", ["subscriptions", "tell"]) => push::tell(world, &ask),
         ("POST", ["subscriptions", "remove"]) => push::remove(world, &ask),
@@ -139,6 +141,7 @@ pub async fn handle(shared: &Shared, call: &Call) -> Answer {
         }
     };
     crate::push::collect(world);
+    crate::bot::collect(world);
     drop(guard);
     shared.posts.notify_one();
     match done {

@@ -1,6 +1,7 @@
 //! Groups, who may send in whose name, and who may open whose mailbox.
 
 use super::{Done, person};
+use crate::mail::app_access::AppAccess;
 use crate::mail::senders::Group;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -22,6 +23,20 @@ pub fn add_group(world: &mut World, ask: &Value) -> Done {
     group.members = members.unwrap_or_else(|| std::mem::take(&mut group.members));
     group.name = ask["name"].as_str().map_or_else(|| std::mem::take(&mut group.name), String::from);
     Ok(json!({"address": address}))
+}
+
+/// Without mailboxes there is no policy any more.
+pub fn app_access(world: &mut World, ask: &Value) -> Done {
+    let client_id = ask["client_id"].as_str().ok_or("client_id is missing")?.to_lowercase();
+    let Some(named) = ask["mailboxes"].as_array() else {
+        world.senders.apps.remove(&client_id);
+        return Ok(json!({}));
+    };
+    let find = |who: &Value| who.as_str().and_then(|who| world.people.find(who)).ok_or_else(|| format!("no such person: {who}"));
+    let mailboxes = named.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let grants = ask["grants"].as_array().into_iter().flatten().filter_map(|role| role.as_str().map(String::from)).collect();
+    world.senders.apps.insert(client_id, AppAccess { mailboxes, grants });
+    Ok(json!({}))
 }
 
 /// What is not given is not granted, or not any more.

@@ -4,7 +4,7 @@ use super::consent::installed;
 use super::grants::{Access, short};
 use super::{is_alias, resource};
 use super::token::{Get, fail, need, unknown_app};
-use crate::apps::App;
+use crate::apps::{App, Audience};
 use crate::http::Answer;
 use crate::people::{BOT_FRAMEWORK, PERSONAL};
 use crate::world::World;
@@ -27,7 +27,9 @@ pub fn answer(world: &mut World, tenant: &str, app: &App, get: Get) -> Result<An
         return Err(fail(world, 400, "invalid_scope", 70_011, None, &text));
     }
     let id = world.people.tenants[at].id.clone();
-    let bot = id == BOT_FRAMEWORK && app.bot && scope.starts_with("https://api.botframework.");
+    // A bot of many organisations is known where all bots are, one of a single organisation at home.
+    let at_home = matches!(&app.audience, Audience::Single(own) if *own == world.people.tenants[at].domain);
+    let bot = (id == BOT_FRAMEWORK || at_home) && app.bot && scope.starts_with("https://api.botframework.");
     if !bot && !installed(world, &app.client_id, at) {
         let text = unknown_app(&app.client_id, if id == BOT_FRAMEWORK { "Bot Framework" } else { &id });
         return Err(fail(world, 400, "unauthorized_client", 700_016, None, &text));

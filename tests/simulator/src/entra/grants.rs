@@ -109,7 +109,8 @@ impl Entra {
             Some(mut claims) => {
                 claims["uti"] = json!(ids.text(22));
                 let header = json!({"typ": "JWT", "nonce": ids.text(43), "alg": "RS256", "kid": "graph-only"}).to_string();
-                let signature = format!("{MARK}{}", ids.text(342 - MARK.len()));
+                // 256 bytes: the last letter has two bits of them, and those who read strictly want the others to be 0.
+                let signature = format!("{MARK}{}A", ids.text(341 - MARK.len()));
                 format!("{}.{}.{signature}", base64url(header.as_bytes()), base64url(claims.to_string().as_bytes()))
             }
             None => format!("EwB{MARK}{}", ids.text(120)),

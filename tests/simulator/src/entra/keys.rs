@@ -10,8 +10,17 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
-/// One for the tenants of organisations, one for personal accounts, and one that nobody knows.
-const KIDS: [&str; 3] = ["simulated-signing-key-1", "simulated-personal-key-1", "simulated-foreign-key-1"];
+/// One for the tenants of organisations, one for personal accounts, one that nobody knows, and three of the Bot Connector.
+const KIDS: [&str; 6] = [
+    "simulated-signing-key-1",
+    "simulated-personal-key-1",
+    "simulated-foreign-key-1",
+    "simulated-connector-key-1",
+    "simulated-connector-key-2",
+    "simulated-connector-key-3",
+];
+const FOREIGN: usize = 2;
+const CONNECTOR: [usize; 3] = [3, 4, 5];
 
 /// A tenant and a person whom nobody here knows.
 const SOMEWHERE: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
@@ -127,7 +136,7 @@ impl Tamper {
 }
 
 fn key(which: usize) -> Option<&'static KeyPair> {
-    static KEYS: [OnceLock<Option<KeyPair>>; 3] = [const { OnceLock::new() }; 3];
+    static KEYS: [OnceLock<Option<KeyPair>>; KIDS.len()] = [const { OnceLock::new() }; KIDS.len()];
     KEYS.get(which)?.get_or_init(|| KeyPair::generate(KeySize::Rsa2048).ok()).as_ref()
 }
 
@@ -175,9 +184,49 @@ pub fn jwks(login: &str, fill: Option<&mut Ids>) -> Value {
     json!({"keys": keys})
 }
 
+/// A key of the Bot Connector, by how often it has been changed: its id, modulus and exponent.
+pub fn connector_key(generation: usize) -> Option<(&'static str, String, String)> {
+    let which = CONNECTOR[generation % CONNECTOR.len()];
+    let (n, e) = numbers(key(which)?.public_key().as_ref())?;
+    Some((KIDS[which], base64url(n), base64url(e)))
+}
+
+fn signature(which: usize, text: &str) -> Vec<u8> {
+    let Some(key) = key(which) else { return Vec::new() };
+    let mut signature = vec![0; key.public_modulus_len()];
+    match key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature) {
+        Ok(()) => signature,
+        Err(_) => Vec::new(),
+    }
+}
+
+pub fn connector_sign(generation: usize, text: &str) -> Vec<u8> {
+    signature(CONNECTOR[generation % CONNECTOR.len()], text)
+}
+
+/// The key of id tokens.
+pub fn entra_kid() -> &'static str {
+    KIDS[0]
+}
+
+pub fn entra_sign(text: &str) -> Vec<u8> {
+    signature(0, text)
+}
+
+/// By a key that nobody knows.
+pub fn foreign_sign(text: &str) -> Vec<u8> {
+    signature(FOREIGN, text)
+}
+
+/// The public key taken for a shared secret.
+pub fn connector_hmac(generation: usize, text: &str) -> Vec<u8> {
+    let Some(key) = key(CONNECTOR[generation % CONNECTOR.len()]) else { return Vec::new() };
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.public_key().as_ref()), text.as_bytes()).as_ref().to_vec()
+}
+
 pub fn sign(claims: &Value, personal: bool, tamper: Option<Tamper>) -> String {
     let own = usize::from(personal);
-    let which = if tamper == Some(Tamper::ForeignKid) { 2 } else { own };
+    let which = if tamper == Some(Tamper::ForeignKid) { FOREIGN } else { own };
     let algorithm = match tamper {
         Some(Tamper::AlgNone) => "none",
         Some(Tamper::Hs256) => "HS256",
@@ -195,9 +244,5 @@ pub fn sign(claims: &Value, personal: bool, tamper: Option<Tamper>) -> String {
         }
         _ => {}
     }
-    let mut signature = vec![0; key.public_modulus_len()];
-    match key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature) {
-        Ok(()) => format!("{text}.{}", base64url(&signature)),
-        Err(_) => text,
-    }
+    format!("{text}.{}", base64url(&signature(which, &text)))
 }

@@ -4,7 +4,7 @@ use super::grants::{is_oidc, short};
 use super::{page, resource, tenant_known};
 use crate::apps::{App, Audience};
 use crate::http::{Answer, form};
-use crate::people::PERSONAL;
+use crate::people::{BOT_FRAMEWORK, PERSONAL};
 use crate::world::World;
 
 /// Whose sign-ins an endpoint takes, by the tenant segment of its path. Source: Microsoft identity platform, authority.
@@ -67,7 +67,8 @@ pub fn audience(world: &World, app: &App, tenant: &str, authority: Authority) ->
             ),
         )),
         (Audience::Single(domain), Authority::Tenant(at)) if world.people.tenants[at].domain != *domain => {
-            Err((700_016, super::token::unknown_app(&app.client_id, &world.people.tenants[at].id)))
+            let tenant = &world.people.tenants[at].id;
+            Err((700_016, super::token::unknown_app(&app.client_id, if tenant == BOT_FRAMEWORK { "Bot Framework" } else { tenant })))
         }
         (Audience::Work, Authority::Tenant(at)) if world.people.tenants[at].id == PERSONAL => Err((
             9_002_332,

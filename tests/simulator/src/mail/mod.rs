@@ -1,5 +1,6 @@
 //! Outlook mail: which path, with which right, does what.
 
+pub mod app_access;
 pub mod automatic;
 pub mod compose;
 pub mod delta;

@@ -1,5 +1,6 @@
 //! In whose name a mail leaves: its mailbox's own, or that of a mailbox or group which Exchange lets its person send as, or on behalf of.
 
+use super::app_access::AppAccess;
 use super::message::{Address, Message};
 use crate::http::Answer;
 use crate::people::{Mailbox, People};
@@ -22,9 +23,11 @@ pub struct Group {
     pub members: Vec<usize>,
 }
 
-/// By address, in lower case.
+/// Groups and rights by address, in lower case.
 #[derive(Default)]
 pub struct Senders {
+    /// What Exchange lets apps on their own do, by client id in lower case.
+    pub apps: HashMap<String, AppAccess>,
     pub groups: HashMap<String, Group>,
     pub rights: HashMap<(String, usize), Rights>,
 }

@@ -59,18 +59,17 @@ pub async fn take(shared: &Shared, ask: &Value) -> Value {
     let wait = ask["wait"].as_bool().unwrap_or(true);
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let due = {
-            let mut world = shared.lock();
-            super::look_at_time(&mut world);
-            let now = world.now();
-            world.push.due(now, false, 100)
-        };
+        let due = super::leaving(&mut shared.lock(), false, 100);
         if !due.is_empty() || !wait || tokio::time::Instant::now() >= until {
-            let show = |(id, url, content_type, body): (u64, String, &str, String)| {
+            let show = |super::Leaving { id, url, content_type, authorization, body }| {
                 let rest = url.split_once("://").map_or("", |(_, rest)| rest);
                 let place = rest.find(['/', '?']).map_or("/", |at| &rest[at..]);
                 let (path, query) = place.split_once('?').unwrap_or((place, ""));
-                json!({"id": id, "method": "POST", "path": path, "query": query, "headers": {"content-type": content_type}, "body": body})
+                let mut headers = json!({ "content-type": content_type });
+                if let Some(authorization) = authorization {
+                    headers["authorization"] = json!(authorization);
+                }
+                json!({"id": id, "method": "POST", "path": path, "query": query, "headers": headers, "body": body})
             };
             return json!({"posts": due.into_iter().map(show).collect::<Vec<_>>()});
         }
@@ -83,7 +82,6 @@ pub fn answer(world: &mut World, ask: &Value) -> Result<Value, String> {
     let id = ask["id"].as_u64().ok_or("id is missing")?;
     let text = |name: &str| ask[name].as_str().unwrap_or("").to_string();
     let status = ask["status"].as_u64().and_then(|status| u16::try_from(status).ok()).ok_or("status is missing")?;
-    let now = world.now();
-    world.push.answered(now, id, Some(Said { status, content_type: text("content_type"), body: text("body") }));
+    super::heard(world, id, Some(Said { status, content_type: text("content_type"), body: text("body") }));
     Ok(json!({}))
 }

@@ -63,6 +63,8 @@ fn place(world: &World, caller: &Caller, resource: &str) -> Result<(usize, Optio
         [folders, name, messages] if folders.eq_ignore_ascii_case("mailFolders") && messages.eq_ignore_ascii_case("messages") => Some((*name).to_string()),
         _ => return Err(Answer::fail(501, "SimulatorLacks", "subscriptions to other resources than messages")),
     };
+    let text = "Operation: Create; Exception: [Status Code: Forbidden; Reason: Access to OData is disabled.]";
+    let caller = &crate::mail::app_access::caller(world, caller, person).map_err(|_| Answer::fail(403, "ExtensionError", text))?;
     // Delegated: the own mailbox alone; shared ones are not supported.
     if !caller.has(&["Mail.Read", "Mail.ReadWrite", "Mail.ReadBasic"]) || caller.person.is_some_and(|own| own != person) {
         let text = "Operation: Create; Exception: [Status Code: Forbidden; Reason: Access is denied. Check credentials and try again.]";

@@ -11,6 +11,7 @@ pub use create::{answered, question};
 pub use news::collect;
 pub use serve::handle;
 
+use crate::bot::Proof;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
@@ -65,6 +66,19 @@ pub struct Post {
     asks: Option<oneshot::Sender<Said>>,
     /// Subscriptions that it tells of.
     about: Vec<String>,
+    /// Of an activity of a bot: how it proves where it comes from.
+    proof: Option<Proof>,
+    /// It is not tried again.
+    is_once: bool,
+}
+
+/// A post that leaves now.
+pub struct Leaving {
+    pub id: u64,
+    pub url: String,
+    pub content_type: &'static str,
+    pub authorization: Option<String>,
+    pub body: String,
 }
 
 /// What a notification URL answered.
@@ -104,7 +118,16 @@ pub fn is_here(url: &str) -> bool {
 impl Push {
     fn add_post(&mut self, now: i64, url: String, content_type: &'static str, body: String, about: Vec<String>, asks: Option<oneshot::Sender<Said>>) {
         self.last += 1;
-        self.posts.push_back(Post { id: self.last, url, content_type, body, at_ms: now, first_ms: now, tries: 0, is_out: false, asks, about });
+        self.posts.push_back(Post { id: self.last, url, content_type, body, at_ms: now, first_ms: now, tries: 0, is_out: false, asks, about, proof: None, is_once: false });
+    }
+
+    /// An activity for the endpoint of a bot; the number of its post.
+    pub fn add_activity(&mut self, now: i64, url: String, body: String, proof: Proof, is_once: bool) -> u64 {
+        self.add_post(now, url, "application/json; charset=utf-8", body, Vec::new(), None);
+        if let Some(post) = self.posts.back_mut() {
+            (post.proof, post.is_once) = (Some(proof), is_once);
+        }
+        self.last
     }
 
     /// What is to be told becomes posts when they are to leave: everything for one URL together.
@@ -145,13 +168,14 @@ impl Push {
     }
 
     /// The posts whose time has come, to send or to hand to a test.
-    fn due(&mut self, now: i64, here: bool, most: usize) -> Vec<(u64, String, &'static str, String)> {
+    fn due(&mut self, now: i64, here: bool, most: usize) -> Vec<Leaving> {
         self.pack(now, here);
         let due = self.posts.iter_mut().filter(|post| !post.is_out && post.at_ms <= now && is_here(&post.url) == here);
         let take = |post: &mut Post| {
             post.is_out = true;
             post.tries += 1;
-            (post.id, post.url.clone(), post.content_type, post.body.clone())
+            let authorization = post.proof.as_ref().and_then(|proof| proof.authorization(now));
+            Leaving { id: post.id, url: post.url.clone(), content_type: post.content_type, authorization, body: post.body.clone() }
         };
         due.take(most).map(take).collect()
     }
@@ -167,11 +191,13 @@ impl Push {
             }
             return;
         }
-        if said.is_some_and(|said| (200..300).contains(&said.status)) {
+        let Some(post) = self.posts.get_mut(at) else { return };
+        // The Connector takes a refusal for an answer, and nobody waits for that of an invoke for long.
+        let is_refused = post.proof.is_some() && said.as_ref().is_some_and(|said| (400..500).contains(&said.status) && said.status != 429);
+        if is_refused || post.is_once || said.is_some_and(|said| (200..300).contains(&said.status)) {
             self.posts.remove(at);
             return;
         }
-        let Some(post) = self.posts.get_mut(at) else { return };
         post.is_out = false;
         post.at_ms = now + 10_000 * (1_i64 << post.tries.min(12));
         if post.at_ms - post.first_ms > GIVEN_UP_MS
@@ -195,6 +221,21 @@ impl Push {
         let subscription = one.id.clone();
         self.items.push(Item { url, subscription, value });
     }
+}
+
+/// The posts whose time has come.
+fn leaving(world: &mut World, here: bool, most: usize) -> Vec<Leaving> {
+    look_at_time(world);
+    let due = world.push.due(world.clock.now_ms(), here, most);
+    due.iter().filter_map(|post| post.authorization.as_ref()).for_each(|token| world.secrets.keep_of_post(token));
+    due
+}
+
+/// A post was answered; none: nobody answered.
+pub fn heard(world: &mut World, id: u64, said: Option<Said>) {
+    crate::bot::answered(world, id, said.as_ref());
+    let now = world.now();
+    world.push.answered(now, id, said);
 }
 
 /// Those that have expired are gone; some of the others are about to.

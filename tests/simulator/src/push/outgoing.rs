@@ -1,6 +1,6 @@
 //! Posts to notification URLs of this machine, as Microsoft makes them.
 
-use super::Said;
+use super::{Leaving, Said};
 use crate::server::Shared;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
@@ -21,18 +21,16 @@ pub async fn run(shared: Arc<Shared>) {
     loop {
         let (epoch, due) = {
             let mut world = shared.lock();
-            super::look_at_time(&mut world);
-            let now = world.now();
-            (world.epoch, world.push.due(now, true, AT_ONCE))
+            let due = super::leaving(&mut world, true, AT_ONCE);
+            (world.epoch, due)
         };
-        for (id, url, content_type, body) in due {
+        for post in due {
             let shared = shared.clone();
             tokio::spawn(async move {
-                let said = tokio::time::timeout(PATIENCE, send(&url, content_type, body)).await.ok().flatten();
+                let said = tokio::time::timeout(PATIENCE, send(&post)).await.ok().flatten();
                 let mut world = shared.lock();
                 if world.epoch == epoch {
-                    let now = world.now();
-                    world.push.answered(now, id, said);
+                    super::heard(&mut world, post.id, said);
                 }
             });
         }
@@ -40,14 +38,18 @@ pub async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn send(url: &str, content_type: &str, body: String) -> Option<Said> {
-    let rest = url.strip_prefix("http://")?;
+async fn send(post: &Leaving) -> Option<Said> {
+    let rest = post.url.strip_prefix("http://")?;
     let host = rest.split(['/', '?']).next()?;
     let stream = TcpStream::connect(host).await.ok()?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.ok()?;
     let driving = tokio::spawn(connection);
     let path = rest.strip_prefix(host).filter(|path| !path.is_empty()).unwrap_or("/");
-    let request = Request::post(path).header("host", host).header("content-type", content_type).body(Full::new(bytes::Bytes::from(body))).ok()?;
+    let mut request = Request::post(path).header("host", host).header("content-type", post.content_type);
+    if let Some(authorization) = &post.authorization {
+        request = request.header("authorization", authorization);
+    }
+    let request = request.body(Full::new(bytes::Bytes::from(post.body.clone()))).ok()?;
     let answer = sender.send_request(request).await.ok()?;
     let status = answer.status().as_u16();
     let content_type = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("").to_string();

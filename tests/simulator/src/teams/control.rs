@@ -59,6 +59,20 @@ pub fn say(world: &mut World, ask: &Value) -> Done {
     Ok(json!({"chat": chat.id, "id": id.to_string()}))
 }
 
+/// What a person says in a channel, beside what is told of it otherwise.
+pub fn said_in_channel(world: &mut World, (team, channel): (usize, usize), person: usize, id: i64, text: &str, root: Option<i64>) {
+    let said = super::said::Said {
+        html: false,
+        content: text.to_string(),
+        importance: "normal".into(),
+        subject: None,
+        mentions: json!([]),
+        attachments: json!([]),
+        hosted: Vec::new(),
+    };
+    world.teams.teams[team].channels[channel].messages.push(ChatMessage::new(id, person, root, said));
+}
+
 fn group(world: &mut World, ask: &Value) -> Result<usize, String> {
     let members = members(world, &ask["members"])?;
     let first = *members.first().ok_or("members are missing")?;

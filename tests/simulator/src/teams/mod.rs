@@ -9,6 +9,7 @@ mod places;
 mod said;
 
 pub use channels::sees;
+pub use messages::throttled;
 pub use places::{all, joined, team};
 
 use crate::graph::{Caller, bad, no_segment, not_allowed, page};
@@ -72,6 +73,10 @@ impl Channel {
     pub fn kind(&self) -> &str {
         &self.kind
     }
+
+    pub fn is_archived(&self) -> bool {
+        self.archived
+    }
 }
 
 pub struct Team {
@@ -90,6 +95,10 @@ pub struct Team {
 impl Team {
     pub fn tenant(&self) -> usize {
         self.tenant
+    }
+
+    pub fn is_archived(&self) -> bool {
+        self.archived
     }
 }
 
@@ -110,7 +119,7 @@ pub struct Teams {
     pub teams: Vec<Team>,
 }
 
-fn denied(caller: &Caller, needed: &str) -> Answer {
+pub fn denied(caller: &Caller, needed: &str) -> Answer {
     let text = match caller.person {
         Some(_) => format!(
             "Missing scope permissions on the request. API requires one of '{needed}'. Scopes on the request '{}'",

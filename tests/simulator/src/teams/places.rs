@@ -192,6 +192,7 @@ pub fn team(world: &mut World, caller: &Caller, call: &Call, arrival: &Arrival, 
             Some(channel) => channels::messages(world, caller, call, arrival, (at, channel), rest),
             None => not_found("NotFound"),
         },
+        (_, ["installedApps", rest @ ..]) => crate::catalogue::below_team(world, caller, call, arrival, at, rest),
         (_, [] | ["channels" | "allChannels" | "primaryChannel", ..]) => not_allowed(),
         (_, [other, ..]) => bad(format!("Resource not found for the segment '{other}'.")),
     }

@@ -1,6 +1,27 @@
 use crate::client::*;
 use serde_json::json;
 
+/// The catalogue and installations, by an app on its own.
+async fn apps(world: &World) {
+    let team = world.control("/teams", json!({"name": "Sales", "members": ["adele@contoso.com"]})).await;
+    let app = crate::installs::app_with(world, &crate::installs::ROLES).await;
+    let id = crate::installs::found(&app).await;
+    for list in ["/users/adele@contoso.com/teamwork/installedApps".to_string(), format!("/teams/{}/installedApps", team["id"].as_str().unwrap())] {
+        for _ in 0..2 {
+            app.post(&list, crate::installs::bind(world, &id)).await;
+        }
+        let one = app.get(&format!("{list}?$expand=teamsApp,teamsAppDefinition&$filter=teamsApp/id%20eq%20'{id}'")).await.json();
+        let one = format!("{list}/{}", one["value"][0]["id"].as_str().unwrap().replace('=', "%3D"));
+        app.get(&format!("{one}?$expand=teamsApp")).await;
+        if list.starts_with("/users") {
+            app.get(&format!("{one}/chat")).await;
+        }
+        world.control("/bot/app", json!({"bot": crate::bots::APP, "version": format!("1.{}.0", list.len())})).await;
+        app.send("POST", &format!("{one}/upgrade"), None).await;
+        app.send("DELETE", &one, None).await;
+    }
+}
+
 /// A typical session is written down; a contract checker, where GRAPH_CONTRACT names one, must find nothing wrong with it.
 #[tokio::test]
 async fn a_session_keeps_to_the_contract() {
@@ -114,6 +135,7 @@ async fn a_session_keeps_to_the_contract() {
         {"id": "4", "method": "GET", "url": "/me", "dependsOn": ["3"]},
     ]);
     adele.post("/$batch", json!({"requests": items})).await;
+    apps(&world).await;
     let exchanges = http("GET", &format!("{}/exchanges", world.sim.control()), &[], b"").await.unwrap().body;
     assert!(exchanges.iter().filter(|b| **b == b'\n').count() > 40);
     assert!(world.accusations().await.is_empty(), "{:?}", world.accusations().await);

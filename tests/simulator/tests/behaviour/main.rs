@@ -1,7 +1,9 @@
 //! What the simulator promises, tried through its public interfaces.
 
 mod actions;
+mod activities;
 mod apps;
+mod bots;
 mod client;
 mod consent;
 mod calendar;
@@ -13,6 +15,7 @@ mod eml;
 mod discovery;
 mod faults;
 mod files;
+mod installs;
 mod items;
 mod mime;
 mod misplaced;

@@ -6,7 +6,7 @@ use super::{MailBy, Making};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::graph::{AnswerKind, MadeDraft, OutgoingAnswer};
-use crate::model::{Draft, FileAttachment, ForwardDraft, ReplyDraft, Route};
+use crate::model::{RouteDraft, FileAttachment, ForwardDraft, ReplyDraft, SendRoute};
 use crate::outbox::channel::Order;
 use crate::outbox::job::Job;
 use crate::store::{ItemState, MessageRow};
@@ -19,11 +19,11 @@ pub struct PassOn;
 
 impl Making for Answer {
     type Draft = ReplyDraft;
-    const ROUTE: Route = Route::Reply;
+    const ROUTE: SendRoute = SendRoute::Reply;
     const IS_WHOLE_AT_ONCE: bool = false;
 
-    fn of(draft: Draft) -> Option<ReplyDraft> {
-        if let Draft::Reply { reply } = draft { Some(reply) } else { None }
+    fn of(draft: RouteDraft) -> Option<ReplyDraft> {
+        if let RouteDraft::Reply { reply } = draft { Some(reply) } else { None }
     }
 
     fn parts(reply: &ReplyDraft) -> MailParts<'_> {
@@ -106,11 +106,11 @@ impl Making for Answer {
 
 impl Making for PassOn {
     type Draft = ForwardDraft;
-    const ROUTE: Route = Route::Forward;
+    const ROUTE: SendRoute = SendRoute::Forward;
     const IS_WHOLE_AT_ONCE: bool = false;
 
-    fn of(draft: Draft) -> Option<ForwardDraft> {
-        if let Draft::Forward { forward } = draft { Some(forward) } else { None }
+    fn of(draft: RouteDraft) -> Option<ForwardDraft> {
+        if let RouteDraft::Forward { forward } = draft { Some(forward) } else { None }
     }
 
     fn parts(forward: &ForwardDraft) -> MailParts<'_> {

@@ -13,7 +13,7 @@ mod upload;
 
 use crate::error::{Error, Result};
 use crate::graph::{MadeDraft, MessageState};
-use crate::model::{Draft, Feature, FileAttachment, Route};
+use crate::model::{RouteDraft, Feature, FileAttachment, SendRoute};
 use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Progress, Sender, Terms};
 use crate::outbox::job::{Job, Tools};
 use crate::store::{ItemRow, ItemState};
@@ -72,13 +72,13 @@ impl MailProgress {
 
 /// A kind of mail: what it says, and how its draft is made. Everything after that is the same for all of them.
 pub trait Making: Sized + Send + Sync + 'static {
-    type Draft: Clone + Into<Draft> + Send + Sync + 'static;
-    const ROUTE: Route;
+    type Draft: Clone + Into<RouteDraft> + Send + Sync + 'static;
+    const ROUTE: SendRoute;
     /// One request makes the whole draft, so that one found by its mark can be sent. If not, it is made anew.
     const IS_WHOLE_AT_ONCE: bool;
 
     /// None: it is a draft of another route.
-    fn of(draft: Draft) -> Option<Self::Draft>;
+    fn of(draft: RouteDraft) -> Option<Self::Draft>;
     fn parts(draft: &Self::Draft) -> MailParts<'_>;
     /// What is asked of it beside what every mail must be.
     fn check(_: &Self::Draft) -> Result<()> {
@@ -107,10 +107,10 @@ impl<K: Making> Channel for MailBy<K> {
     type Draft = K::Draft;
     type Progress = MailProgress;
 
-    const ROUTE: Route = K::ROUTE;
+    const ROUTE: SendRoute = K::ROUTE;
     const SENDER: Sender = Sender::Account(Feature::MailSend);
 
-    fn of(draft: Draft) -> Option<K::Draft> {
+    fn of(draft: RouteDraft) -> Option<K::Draft> {
         K::of(draft)
     }
 

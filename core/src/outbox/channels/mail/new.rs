@@ -5,7 +5,7 @@ use super::evidence::names;
 use super::{MailBy, Making};
 use crate::error::Result;
 use crate::graph::{MadeDraft, OutgoingMail};
-use crate::model::{Address, BodyType, Draft, FileAttachment, Importance, MailDraft, Route};
+use crate::model::{Address, BodyType, RouteDraft, FileAttachment, Importance, MailDraft, SendRoute};
 use crate::outbox::content::first_form;
 use crate::outbox::job::Job;
 use serde::Serialize;
@@ -14,11 +14,11 @@ pub struct New;
 
 impl Making for New {
     type Draft = MailDraft;
-    const ROUTE: Route = Route::Mail;
+    const ROUTE: SendRoute = SendRoute::Mail;
     const IS_WHOLE_AT_ONCE: bool = true;
 
-    fn of(draft: Draft) -> Option<MailDraft> {
-        if let Draft::Mail { mail } = draft { Some(mail) } else { None }
+    fn of(draft: RouteDraft) -> Option<MailDraft> {
+        if let RouteDraft::Mail { mail } = draft { Some(mail) } else { None }
     }
 
     fn parts(mail: &MailDraft) -> MailParts<'_> {

@@ -6,7 +6,7 @@ use super::files::{self, Filed, Files};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::failpoint;
 use crate::graph::{ChatReader, FileFolder, Mentioned, OutgoingPost, Person, PostPlace, pair_of_chat};
-use crate::model::{BodyType, ChatDraft, Draft, Feature, FileAttachment, Route};
+use crate::model::{BodyType, ChatDraft, RouteDraft, Feature, FileAttachment, SendRoute};
 use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Progress, Sender, Terms};
 use crate::outbox::check::{address, header, id as check_id};
 use crate::outbox::content::{Fields, first_form};
@@ -71,11 +71,11 @@ impl Channel for Chat {
     type Draft = ChatDraft;
     type Progress = ChatProgress;
 
-    const ROUTE: Route = Route::Chat;
+    const ROUTE: SendRoute = SendRoute::Chat;
     const SENDER: Sender = Sender::Account(Feature::Chat);
 
-    fn of(draft: Draft) -> Option<ChatDraft> {
-        if let Draft::Chat { chat } = draft { Some(chat) } else { None }
+    fn of(draft: RouteDraft) -> Option<ChatDraft> {
+        if let RouteDraft::Chat { chat } = draft { Some(chat) } else { None }
     }
 
     fn terms(chat: &ChatDraft) -> Terms<'_> {

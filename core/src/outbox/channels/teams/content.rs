@@ -184,7 +184,7 @@ fn size(post: &OutgoingPost) -> usize {
     post.content.encode_utf16().count() * 2 + post.attachments.iter().map(attached).sum::<usize>() + post.mentions.iter().map(mentioned).sum::<usize>()
 }
 
-fn check_mentions(mentions: &[Mention], is_channel: bool) -> Result<()> {
+pub fn check_mentions(mentions: &[Mention], is_channel: bool) -> Result<()> {
     if mentions.len() > MOST_MENTIONS {
         return Err(Error::new(ErrorKind::LimitExceeded, format!("There are {} mentions; {MOST_MENTIONS} is the most. Mention the channel, the team or a tag instead.", mentions.len())));
     }
@@ -217,7 +217,7 @@ fn check_mention(one: &Mention, is_channel: bool) -> Result<()> {
     }
 }
 
-fn check_file(file: &FileLink) -> Result<()> {
+pub fn check_file(file: &FileLink) -> Result<()> {
     if file.name.trim().is_empty() {
         return Err(Error::invalid("The file has no name."));
     }

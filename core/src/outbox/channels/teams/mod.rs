@@ -7,8 +7,9 @@ mod post;
 mod sent;
 
 pub use chat::{Chat, Chats};
+pub use content::{check_file as check_link, check_mentions};
 pub use post::ChannelPost;
-pub use sent::Posted;
+pub use sent::PostedByPerson;
 
 use crate::error::Error;
 use crate::outbox::channel::{Channel, Finding, Outcome};

@@ -5,7 +5,7 @@ use super::content::{self, parts};
 use super::files::{self, Filed, Files};
 use crate::error::{Error, Result};
 use crate::graph::{FileFolder, Mentioned, OutgoingPost, PostPlace};
-use crate::model::{ChannelPostDraft, Draft, Feature, FileAttachment, Route};
+use crate::model::{ChannelPostDraft, RouteDraft, Feature, FileAttachment, SendRoute};
 use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Progress, Sender, Terms};
 use crate::outbox::check::{header, id as check_id};
 use crate::outbox::content::Fields;
@@ -49,11 +49,11 @@ impl Channel for ChannelPost {
     type Draft = ChannelPostDraft;
     type Progress = PostProgress;
 
-    const ROUTE: Route = Route::ChannelPost;
+    const ROUTE: SendRoute = SendRoute::ChannelPost;
     const SENDER: Sender = Sender::Account(Feature::Channels);
 
-    fn of(draft: Draft) -> Option<ChannelPostDraft> {
-        if let Draft::ChannelPost { channel_post } = draft { Some(channel_post) } else { None }
+    fn of(draft: RouteDraft) -> Option<ChannelPostDraft> {
+        if let RouteDraft::ChannelPost { channel_post } = draft { Some(channel_post) } else { None }
     }
 
     fn terms(post: &ChannelPostDraft) -> Terms<'_> {

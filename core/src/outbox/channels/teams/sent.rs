@@ -5,27 +5,24 @@ use super::content::{self, Parts, Reference, parts};
 use super::post::PostProgress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Caller, OutgoingPost, PostPlace};
-use crate::model::{Draft, Mention, Route};
+use crate::model::{RouteDraft, Mention, SendRoute};
 use crate::outbox::job::{Tools, read_progress};
 use crate::store::ItemRow;
 
 /// A posted message, by what is known of its send.
-pub enum Posted {
+pub enum PostedByPerson {
     Chat(ChatProgress),
     Channel(PostProgress),
 }
 
-impl Posted {
-    /// Errors: Conflict, for what is not changed once it was sent, and for what was posted by a version that did not note where.
-    pub async fn of(tools: &Tools, item: &ItemRow) -> Result<Self> {
-        match item.route {
-            Route::Chat => Ok(Self::Chat(read_progress::<ChatProgress>(&tools.vault, item).await?.own)),
-            Route::ChannelPost => Ok(Self::Channel(read_progress::<PostProgress>(&tools.vault, item).await?.own)),
-            Route::Mail | Route::Reply | Route::Forward => {
-                Err(Error::new(ErrorKind::Conflict, "A mail that was sent cannot be changed or deleted: it is with its recipients."))
-            }
-            Route::Workflow => Err(Error::new(ErrorKind::Conflict, "A post to a workflow cannot be changed or deleted: nobody knows where it is shown.")),
-        }
+impl PostedByPerson {
+    /// None: it is of another route.
+    pub async fn of(tools: &Tools, item: &ItemRow) -> Result<Option<Self>> {
+        Ok(match item.route {
+            SendRoute::Chat => Some(Self::Chat(read_progress::<ChatProgress>(&tools.vault, item).await?.own)),
+            SendRoute::ChannelPost => Some(Self::Channel(read_progress::<PostProgress>(&tools.vault, item).await?.own)),
+            _ => None,
+        })
     }
 
     /// Where it is, and its id there.
@@ -62,12 +59,12 @@ impl Posted {
         Ok(placed)
     }
 
-    pub async fn change(&self, tools: &Tools, caller: &Caller, draft: &Draft) -> Result<()> {
+    pub async fn change(&self, tools: &Tools, caller: &Caller, draft: &RouteDraft) -> Result<()> {
         let (place, id) = self.place()?;
         let channel = if let PostPlace::Channel { team, channel, .. } = place { Some((team, channel)) } else { None };
         let (subject, said, mentions): (Option<String>, Parts<'_>, &[Mention]) = match draft {
-            Draft::Chat { chat } => (None, parts!(chat), &chat.mentions),
-            Draft::ChannelPost { channel_post: post } => (post.subject.clone(), parts!(post), &post.mentions),
+            RouteDraft::Chat { chat } => (None, parts!(chat), &chat.mentions),
+            RouteDraft::ChannelPost { channel_post: post } => (post.subject.clone(), parts!(post), &post.mentions),
             _ => return Err(Error::internal("A message of Teams is changed by another draft.")),
         };
         let mentioned = content::look_up(&tools.graph, caller, mentions, channel).await?;

@@ -5,7 +5,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::flows::{self, PostTo};
 use crate::markup::check_card;
-use crate::model::{Draft, Route, WorkflowDraft};
+use crate::model::{RouteDraft, SendRoute, WorkflowDraft};
 use crate::outbox::channel::{Channel, Finding, Ids, Order, Outcome, Prepared, Sender, Terms};
 use crate::outbox::content::Fields;
 use crate::outbox::job::{Job, PATIENCE};
@@ -29,11 +29,11 @@ impl Channel for Workflow {
     type Draft = WorkflowDraft;
     type Progress = WorkflowProgress;
 
-    const ROUTE: Route = Route::Workflow;
+    const ROUTE: SendRoute = SendRoute::Workflow;
     const SENDER: Sender = Sender::Workflow;
 
-    fn of(draft: Draft) -> Option<WorkflowDraft> {
-        if let Draft::Workflow { workflow } = draft { Some(workflow) } else { None }
+    fn of(draft: RouteDraft) -> Option<WorkflowDraft> {
+        if let RouteDraft::Workflow { workflow } = draft { Some(workflow) } else { None }
     }
 
     fn terms(draft: &WorkflowDraft) -> Terms<'_> {

@@ -22,7 +22,7 @@ async fn a_file_of_any_size_comes_back_from_its_pieces() {
     let bench = bench(|_, _| breaks(Sent::No));
     let key = bench.vault.content("a").await.unwrap().ready().await;
     let size = |n: usize| FileAttachment { name: format!("{n}"), content: (0..n).map(|i| (i % 251) as u8).collect(), content_type: "a/b".into(), content_id: None, staged: None };
-    let draft = Draft::from(MailDraft { attachments: [0, 1, 524_288, 524_289, 1_300_000].map(size).to_vec(), ..letter() });
+    let draft = RouteDraft::from(MailDraft { attachments: [0, 1, 524_288, 524_289, 1_300_000].map(size).to_vec(), ..letter() });
     let content = seal_content(&key, "a", "snd_x", &draft).unwrap();
     let bytes: usize = content.parts.iter().map(|p| p.sealed.as_bytes().len()).sum();
     assert!(bytes < 2_400_000 && content.payload.as_bytes().len() < 2_000, "bytes are bytes: {bytes}");
@@ -89,7 +89,7 @@ async fn a_process_without_the_keys_leaves_sends_to_others() {
     pipeline.plug_tokens(bench._tokens.clone());
     let flows = Flows::new(pipeline.clone());
     let graph = Graph::new(pipeline, Endpoints::of(&Cloud::Public).unwrap());
-    let heir = Outbox::new(store, other, graph, flows, Arc::new(bench.clock.clone()), EventBus::new(), Pace::default());
+    let heir = Outbox::new(store, other, graph, (flows, None), Arc::new(bench.clock.clone()), EventBus::new(), Pace::default());
     let bench = Bench { outbox: heir, ..bench };
     assert_eq!(bench.settle(&before.id).await.state, SendState::Sent);
 }
@@ -121,7 +121,7 @@ async fn an_item_that_cannot_be_opened_keeps_none_behind_it_waiting() {
     let item = |id: &str| NewItem {
         id: id.into(),
         account_id: "a".into(),
-        route: Route::Chat,
+        route: SendRoute::Chat,
         ordering_key: "l".into(),
         key: None,
         content_hash: vec![1],
@@ -131,6 +131,7 @@ async fn an_item_that_cannot_be_opened_keeps_none_behind_it_waiting() {
         created_at: 1,
         is_bulk: true,
         last_sender: None,
+        part: None,
         progress: None,
     };
     // Sealed for another row: the first cannot be opened, the second can.

@@ -45,6 +45,18 @@ public suspend fun Engine.enqueue(workflow: WorkflowDraft): Receipt = enqueue(Dr
 
 public suspend fun Engine.edit(receiptId: String, workflow: WorkflowDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Workflow(workflow), owner)
 
+public suspend fun Engine.send(bot: BotDraft): Receipt = send(Draft.Bot(bot))
+
+public suspend fun Engine.enqueue(bot: BotDraft): Receipt = enqueue(Draft.Bot(bot))
+
+public suspend fun Engine.editSent(receiptId: String, bot: BotDraft, owner: String? = null): Receipt = editSent(receiptId, Draft.Bot(bot), owner)
+
+public suspend fun Engine.send(toEndpoint: EndpointDraft): Receipt = send(Draft.ToEndpoint(toEndpoint))
+
+public suspend fun Engine.enqueue(toEndpoint: EndpointDraft): Receipt = enqueue(Draft.ToEndpoint(toEndpoint))
+
+public suspend fun Engine.edit(receiptId: String, bot: BotDraft, owner: String? = null): Receipt = edit(receiptId, Draft.Bot(bot), owner)
+
 public suspend fun Engine.preview(mail: MailDraft): Preview = preview(Draft.Mail(mail))
 
 public suspend fun Engine.preview(reply: ReplyDraft): Preview = preview(Draft.Reply(reply))
@@ -56,6 +68,8 @@ public suspend fun Engine.preview(chat: ChatDraft): Preview = preview(Draft.Chat
 public suspend fun Engine.preview(post: ChannelPostDraft): Preview = preview(Draft.ChannelPost(post))
 
 public suspend fun Engine.preview(workflow: WorkflowDraft): Preview = preview(Draft.Workflow(workflow))
+
+public suspend fun Engine.preview(bot: BotDraft): Preview = preview(Draft.Bot(bot))
 
 @JvmName("enqueueAllMails")
 public suspend fun Engine.enqueueAll(mails: List<MailDraft>): List<Receipt> = enqueueAll(mails.map { Draft.Mail(it) })
@@ -94,6 +108,12 @@ public suspend fun Engine.threads(
     cursor: String? = null,
     address: String? = null,
 ): ThreadPage = threads(ThreadQuery(owner, accountId, folder, unreadOnly, link, limit, cursor, address))
+
+public suspend fun Engine.botActivities(owner: String? = null, accountId: String? = null, conversationId: String? = null, limit: UInt = 100u, cursor: String? = null): BotActivityPage =
+    botActivities(BotActivityQuery(owner, accountId, conversationId, limit, cursor))
+
+public suspend fun Engine.conversations(owner: String? = null, accountId: String? = null, limit: UInt = 100u, cursor: String? = null): BotConversationPage =
+    conversations(BotConversationQuery(owner, accountId, limit, cursor))
 
 public suspend fun Engine.contacts(owner: String? = null, accountId: String? = null, address: String? = null, limit: UInt = 50u, cursor: String? = null): ContactPage =
     contacts(ContactQuery(owner, accountId, address, limit, cursor))
