@@ -26,7 +26,6 @@ const WHO: &str = "adele@contoso.com";
 const ORDER: &str = "TIDINGS_REFRESH_STORM";
 
 fn engine(order: &Value) -> Engine {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let text = |name: &str| order[name].as_str().unwrap_or_default().to_owned();
     let mut config = Config::new(text("data_dir"), text("client_id"));
     config.cloud = Cloud::custom(text("login"), text("graph"));
@@ -119,7 +118,6 @@ async fn token_requests(sim: &Sim) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_token_request_per_expiry_over_all_tasks_and_processes() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let seed = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(7);
     let rounds = std::env::var("ROUNDS").ok().and_then(|s| s.parse().ok()).unwrap_or(ROUNDS);
     let mut dice = Dice(seed);

@@ -52,7 +52,6 @@ async fn use_it(engine: &Engine, sim: &Sim, account: &str, name: &str, round: us
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_notices_that_keys_are_replaced() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let rounds = std::env::var("ROUNDS").ok().and_then(|s| s.parse().ok()).unwrap_or(ROUNDS);
     let sim = Sim::start(&root(), "rotation").await;
     ask(&sim, "limits", json!({ "concurrency": 100_000, "requests_per_10_min": 100_000_000, "throttle": false })).await;

@@ -44,7 +44,7 @@ impl Sim {
 
     /// One that is running already.
     pub fn at(control: String, urls: Value) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap_or_else(|e| panic!("{e}"));
+        let http = plain_http().unwrap_or_else(|e| panic!("{e}"));
         Self { urls, control, http, moving: std::sync::Mutex::default(), _process: None }
     }
 
@@ -136,4 +136,12 @@ fn binary(root: &Path) -> std::path::PathBuf {
 
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// For plain HTTP on this machine. Its TLS is never used, but reqwest wants one, and takes that of the process otherwise, which nobody sets.
+fn plain_http() -> Result<reqwest::Client, Box<dyn std::error::Error>> {
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build()?)
 }

@@ -14,7 +14,6 @@ pub struct World {
 impl World {
     /// `settings` may change what the engine is opened with.
     pub async fn new(name: &str, settings: impl FnOnce(&mut Config)) -> Self {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let sim = Sim::start(&root(), name).await;
         let folder = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
         let mut config = Config::new(folder.path().join("store").to_string_lossy(), text(&sim, "client_id"));

@@ -18,7 +18,6 @@ pub struct World {
 impl World {
     /// Another `seed`, other ids of people, folders and mails.
     pub async fn new(name: &str, seed: u64) -> Self {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let sim = Arc::new(Sim::start(&root(), name).await);
         sim.ask("reset", Some(&json!({ "clock": TIME, "seed": seed }))).await.unwrap_or_else(|e| panic!("{e}"));
         let now = sim.ask("clock", Some(&json!({ "advance_ms": 0 }))).await.unwrap_or_else(|e| panic!("{e}"));

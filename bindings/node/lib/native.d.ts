@@ -1495,7 +1495,7 @@ export interface MessageQuery {
   /** Whose mail: all accounts of an owner, or one account. One of them is needed; with both, the account must be the owner's. */
   owner?: string | null;
   accountId?: string | null;
-  /** Folder by id or well-known name; without an account, that folder of all accounts of the owner. */
+  /** Folder by id, well-known name in any case, display name or path (`Inbox/Candidates`); without an account, that folder of all accounts of the owner. */
   folder?: string | null;
   isRead?: boolean | null;
   conversationId?: string | null;
@@ -1527,7 +1527,7 @@ export interface ThreadQuery {
   /** As in `MessageQuery`. */
   owner?: string | null;
   accountId?: string | null;
-  /** Folder by id or well-known name; without an account, that folder of all accounts of the owner: `inbox` is the unified inbox. */
+  /** Folder by id, well-known name in any case, display name or path (`Inbox/Candidates`); without an account, that folder of all accounts of the owner: `inbox` is the unified inbox. */
   folder?: string | null;
   /** Default: `false`. */
   unreadOnly?: boolean;
@@ -2637,7 +2637,7 @@ export class Engine implements AsyncDisposable {
   /** `sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read: several at a time, in any order. Outcomes
    * come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner). */
   syncAll(owner?: string | null, options?: CallOptions): Promise<SyncOutcome[]>;
-  /** Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
+  /** Chooses the folders that are synced from the next sync on, by well-known name, id or, once they are known, display name, or `["all"]` for every folder, those to come as well; an empty
    * list: those of the configuration. Mail of a folder that is no longer chosen is kept as it is. Touches no network.
    * Errors: InvalidInput, LimitExceeded (more than 1,000), NotFound. */
   chooseFolders(accountId: string, folders: readonly string[], owner?: string | null, options?: CallOptions): Promise<Account>;
@@ -2716,7 +2716,7 @@ export class Engine implements AsyncDisposable {
   /** Adds and removes categories of 1 to 1,000 messages, by name; otherwise as `mark_all_read`. The list as it is here, changed by these, is what the mailbox
    * gets, and the list is one property. 1 to 50 names of 1 to 255 characters. Errors: as `mark_all_read`. */
   categorize(messageIds: readonly string[], add?: readonly string[], remove?: readonly string[], owner?: string | null, options?: CallOptions): Promise<void>;
-  /** Moves 1 to 1,000 messages to a folder, by its id or well-known name, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
+  /** Moves 1 to 1,000 messages to a folder, by its id, well-known name, display name or path, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
    * Deleted Items or below: mail is never deleted from here. Source: Graph, message: move. Errors: as `mark_all_read`; NotFound, for a folder that is not
    * known; InvalidInput, for one that takes no mail. */
   moveMessages(messageIds: readonly string[], folder: string, owner?: string | null, options?: CallOptions): Promise<void>;

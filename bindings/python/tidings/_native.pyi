@@ -2848,7 +2848,7 @@ class MessageQuery:
     def account_id(self) -> str | None: ...
     @property
     def folder(self) -> str | None:
-        """Folder by id or well-known name; without an account, that folder of all accounts of the owner."""
+        """Folder by id, well-known name in any case, display name or path (`Inbox/Candidates`); without an account, that folder of all accounts of the owner."""
     @property
     def is_read(self) -> bool | None: ...
     @property
@@ -2902,7 +2902,7 @@ class ThreadQuery:
     def account_id(self) -> str | None: ...
     @property
     def folder(self) -> str | None:
-        """Folder by id or well-known name; without an account, that folder of all accounts of the owner: `inbox` is the unified inbox."""
+        """Folder by id, well-known name in any case, display name or path (`Inbox/Candidates`); without an account, that folder of all accounts of the owner: `inbox` is the unified inbox."""
     @property
     def unread_only(self) -> bool: ...
     @property
@@ -4643,7 +4643,7 @@ class Engine:
         """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read: several at a time, in any order. Outcomes
         come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner)."""
     async def choose_folders(self, account_id: str, folders: Sequence[str], owner: str | None = ...) -> Account:
-        """Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
+        """Chooses the folders that are synced from the next sync on, by well-known name, id or, once they are known, display name, or `["all"]` for every folder, those to come as well; an empty
         list: those of the configuration. Mail of a folder that is no longer chosen is kept as it is. Touches no network.
         Errors: InvalidInput, LimitExceeded (more than 1,000), NotFound."""
     async def folders(self, account_id: str, owner: str | None = ...) -> list[Folder]:
@@ -4731,7 +4731,7 @@ class Engine:
         """Adds and removes categories of 1 to 1,000 messages, by name; otherwise as `mark_all_read`. The list as it is here, changed by these, is what the mailbox
         gets, and the list is one property. 1 to 50 names of 1 to 255 characters. Errors: as `mark_all_read`."""
     async def move_messages(self, message_ids: Sequence[str], folder: str, owner: str | None = ...) -> None:
-        """Moves 1 to 1,000 messages to a folder, by its id or well-known name, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
+        """Moves 1 to 1,000 messages to a folder, by its id, well-known name, display name or path, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
         Deleted Items or below: mail is never deleted from here. Source: Graph, message: move. Errors: as `mark_all_read`; NotFound, for a folder that is not
         known; InvalidInput, for one that takes no mail."""
     async def link(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:
@@ -5148,7 +5148,7 @@ class BlockingEngine:
         """`sync` for all accounts of an owner, or of everybody when none is named, that are connected for `mail_sync`, `contacts`, `calendar` or chats that may be read: several at a time, in any order. Outcomes
         come in the order of `accounts`; the failure of one stops no other. A cancelled call stops each sync after a page. Errors: InvalidInput (the owner)."""
     def choose_folders(self, account_id: str, folders: Sequence[str], owner: str | None = ...) -> Account:
-        """Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
+        """Chooses the folders that are synced from the next sync on, by well-known name, id or, once they are known, display name, or `["all"]` for every folder, those to come as well; an empty
         list: those of the configuration. Mail of a folder that is no longer chosen is kept as it is. Touches no network.
         Errors: InvalidInput, LimitExceeded (more than 1,000), NotFound."""
     def folders(self, account_id: str, owner: str | None = ...) -> list[Folder]:
@@ -5236,7 +5236,7 @@ class BlockingEngine:
         """Adds and removes categories of 1 to 1,000 messages, by name; otherwise as `mark_all_read`. The list as it is here, changed by these, is what the mailbox
         gets, and the list is one property. 1 to 50 names of 1 to 255 characters. Errors: as `mark_all_read`."""
     def move_messages(self, message_ids: Sequence[str], folder: str, owner: str | None = ...) -> None:
-        """Moves 1 to 1,000 messages to a folder, by its id or well-known name, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
+        """Moves 1 to 1,000 messages to a folder, by its id, well-known name, display name or path, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
         Deleted Items or below: mail is never deleted from here. Source: Graph, message: move. Errors: as `mark_all_read`; NotFound, for a folder that is not
         known; InvalidInput, for one that takes no mail."""
     def link(self, message_ids: Sequence[str], key: str, owner: str | None = ...) -> None:

@@ -78,6 +78,9 @@ pub(super) fn refuse_personal(tenant: &str, what: &str) -> Result<()> {
 
 pub(super) fn check_redirect(text: &str) -> Result<()> {
     let refuse = |why: &str| Err(Error::invalid(format!("redirect_uri {why}.")));
+    if text.trim().is_empty() {
+        return refuse("is missing. Pass the address of your route that calls finish_connect, as it stands in the registration in Entra");
+    }
     let Ok(url) = Url::parse(text) else { return refuse("is not a URL") };
     if text.len() > LONGEST_REDIRECT {
         return refuse("is longer than 256 characters, which Entra does not accept");

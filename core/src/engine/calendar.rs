@@ -1,8 +1,8 @@
 //! Calendars of accounts.
 
 use super::Engine;
-use crate::auth::feature_name;
-use crate::error::{Error, ErrorKind, Result};
+use super::usable::not_connected_for;
+use crate::error::Result;
 use crate::model::{CalendarPage, CalendarQuery, Feature};
 use crate::sync::check_limit;
 
@@ -17,9 +17,9 @@ impl Engine {
             let scope = inner.scope(query.owner.as_deref(), query.account_id.as_deref()).await?;
             if let Some(id) = scope.account_id() {
                 // Nothing was ever synced, and nothing will be: an empty list would be no answer.
-                if !inner.row(id).await?.features.contains(&Feature::Calendar) {
-                    let reason = format!("The account was not connected for {}. Connect it again with this feature, which asks for Calendars.Read.", feature_name(Feature::Calendar));
-                    return Err(Error::new(ErrorKind::ConsentMissing, reason).on_account(id));
+                let row = inner.row(id).await?;
+                if !row.features.contains(&Feature::Calendar) {
+                    return Err(not_connected_for(&row, Feature::Calendar, Some("Calendars.Read")));
                 }
             }
             inner.calendar.list(scope, query).await

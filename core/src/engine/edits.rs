@@ -48,7 +48,7 @@ impl Engine {
         self.edit_all(message_ids, owner, checked_categories(add, remove)).await
     }
 
-    /// Moves 1 to 1,000 messages to a folder, by its id or well-known name, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
+    /// Moves 1 to 1,000 messages to a folder, by its id, well-known name, display name or path, as of the last sync; otherwise as `mark_all_read`. They keep their ids. Not to
     /// Deleted Items or below: mail is never deleted from here. Source: Graph, message: move. Errors: as `mark_all_read`; NotFound, for a folder that is not
     /// known; InvalidInput, for one that takes no mail.
     pub async fn move_messages(&self, message_ids: Vec<String>, folder: String, owner: Option<String>) -> Result<()> {

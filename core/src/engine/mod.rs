@@ -311,7 +311,7 @@ impl Engine {
         self.guard(|inner, stop| async move { inner.sync_all(owner, stop).await }).await
     }
 
-    /// Chooses the folders that are synced from the next sync on, by well-known name or id, or `["all"]` for every folder, those to come as well; an empty
+    /// Chooses the folders that are synced from the next sync on, by well-known name, id or, once they are known, display name, or `["all"]` for every folder, those to come as well; an empty
     /// list: those of the configuration. Mail of a folder that is no longer chosen is kept as it is. Touches no network.
     /// Errors: InvalidInput, LimitExceeded (more than 1,000), NotFound.
     pub async fn choose_folders(&self, account_id: String, folders: Vec<String>, owner: Option<String>) -> Result<Account> {

@@ -91,7 +91,11 @@ impl Inner {
     pub(super) async fn choose_folders(&self, account_id: String, folders: Vec<String>, owner: Option<String>) -> Result<Account> {
         check_folders(&folders)?;
         let row = self.owned(&account_id, owner.as_deref()).await?;
-        if !self.store.change_account(&row.id, None, AccountChange::Folders(folders), 0).await? {
+        let mut chosen = Vec::with_capacity(folders.len());
+        for name in folders {
+            chosen.push(self.reader.chosen_folder(&row.id, name).await?);
+        }
+        if !self.store.change_account(&row.id, None, AccountChange::Folders(chosen), 0).await? {
             return Err(scope::no_account());
         }
         self.auth.account(&account_id).await

@@ -43,8 +43,8 @@ impl Inner {
         let Sender::Account(feature) = sender else { return self.may_send(id, sender).await };
         let row = self.usable(id, feature).await?;
         if let Some(scope) = scopes.iter().find(|scope| !has_scope(&row, scope)) {
-            let reason = format!("The files of this message cannot be uploaded and shared with what this account was granted. Connect it again with {scope} among the extra scopes.");
-            return Err(Error::new(ErrorKind::ConsentMissing, reason).on_account(id));
+            let reason = format!("The files of this message cannot be uploaded and shared with what this account was granted. Connect it again with {scope} among the extra scopes (extra_scopes of connect).");
+            return Err(Error::new(ErrorKind::ConsentMissing, reason).with_remedy(Remedy::User).on_account(id));
         }
         self.check_shared_draft(&row, draft).await?;
         match draft.named_sender() {
@@ -116,8 +116,20 @@ impl Inner {
         if let Some(words) = other {
             return Err(Error::new(ErrorKind::Forbidden, words).with_remedy(crate::error::Remedy::Developer).on_account(account_id));
         }
-        Err(Error::new(ErrorKind::ConsentMissing, format!("The account was not connected for {}, or the permission was not granted. Connect it again with this feature.", crate::auth::feature_name(feature))).on_account(account_id))
+        Err(not_connected_for(&row, feature, None))
     }
+}
+
+/// What a person's account lacks was never asked for, which the person can be asked now; or it was refused, which may take an administrator.
+/// `scope`: what it takes, where that is to be said.
+pub(super) fn not_connected_for(row: &AccountRow, feature: Feature, scope: Option<&str>) -> Error {
+    let name = crate::auth::feature_name(feature);
+    let scope = scope.map(|scope| format!(", which asks for {scope}")).unwrap_or_default();
+    let error = match row.features.contains(&feature) {
+        false => Error::new(ErrorKind::ConsentMissing, format!("The account was not connected for {name}. Ask the person for it with add_features{scope}.")).with_remedy(Remedy::User),
+        true => Error::new(ErrorKind::ConsentMissing, format!("The permission for {name} was not granted{scope}. Ask the person again with add_features, or an administrator with approval.")),
+    };
+    error.on_account(&row.id)
 }
 
 /// Why a shared mailbox does not have it.

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 /// Properties of a folder that are asked for, always all and by name.
 pub(super) const FOLDER: &str = "id,parentFolderId,displayName,childFolderCount,totalItemCount,unreadItemCount";
-const WELL_KNOWN: [&str; 7] = ["inbox", "sentitems", "drafts", "deleteditems", "junkemail", "archive", "outbox"];
+pub const WELL_KNOWN: [&str; 7] = ["inbox", "sentitems", "drafts", "deleteditems", "junkemail", "archive", "outbox"];
 pub(super) const MOST_FOLDERS: usize = 20_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -47,7 +47,7 @@ pub use events::{EventItem, EventProof, GraphEvent};
 pub use folder_changes::FolderChanges;
 pub use rounds::Round;
 pub use listing::{Listing, ListingOrder, ListingRange};
-pub use folders::{FolderList, GraphFolder, WellKnownFolders};
+pub use folders::{FolderList, GraphFolder, WELL_KNOWN, WellKnownFolders};
 pub use reading::{KeptBody, MailBody};
 pub use content::{Content, ContentPlace, LONGEST_WHOLE};
 pub use raw::{PageWalk, RawAnswer, RawCall};

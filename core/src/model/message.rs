@@ -177,7 +177,7 @@ pub struct MessageQuery {
     /// Whose mail: all accounts of an owner, or one account. One of them is needed; with both, the account must be the owner's.
     pub owner: Option<String>,
     pub account_id: Option<String>,
-    /// Folder by id or well-known name; without an account, that folder of all accounts of the owner.
+    /// Folder by id, well-known name in any case, display name or path (`Inbox/Candidates`); without an account, that folder of all accounts of the owner.
     pub folder: Option<String>,
     pub is_read: Option<bool>,
     pub conversation_id: Option<String>,
@@ -242,7 +242,7 @@ pub struct ThreadQuery {
     /// As in `MessageQuery`.
     pub owner: Option<String>,
     pub account_id: Option<String>,
-    /// Folder by id or well-known name; without an account, that folder of all accounts of the owner: `inbox` is the unified inbox.
+    /// Folder by id, well-known name in any case, display name or path (`Inbox/Candidates`); without an account, that folder of all accounts of the owner: `inbox` is the unified inbox.
     pub folder: Option<String>,
     pub unread_only: bool,
     /// One of `links` of a message.

@@ -98,8 +98,8 @@ mod tests {
     fn enter(lines: &Lines, name: &str) -> InUse {
         static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
         let client = CLIENT.get_or_init(|| {
-            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default(); // an error means that there is one already
-            reqwest::Client::new()
+            let tls = crate::pipeline::tls::client(&crate::config::Config::new("data", "client")).unwrap();
+            reqwest::Client::builder().tls_backend_preconfigured(tls).build().unwrap()
         });
         lines.enter(&Line(name.to_owned()), || Ok::<_, ()>(client.clone())).unwrap().1
     }

@@ -14,9 +14,8 @@ const LARGEST: usize = 1 << 20;
 
 /// TLS as the configuration asks for it, read once and shared by all connections: to read the system's authorities takes long.
 pub fn client(config: &Config) -> Result<ClientConfig> {
-    // One provider for the whole engine. A host that has installed one of its own before keeps it.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let provider = CryptoProvider::get_default().cloned().ok_or_else(not_set_up)?;
+    // A provider of the engine's own: which one the process uses by default is for the host to say.
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let versions: &[&rustls::SupportedProtocolVersion] = if config.allow_tls12 { &[&rustls::version::TLS13, &rustls::version::TLS12] } else { &[&rustls::version::TLS13] };
     let trusted = authorities(config.ca_certificates.as_deref())?;
     let verifier = if trusted.is_empty() { Verifier::new(provider.clone()) } else { with_authorities(trusted, provider.clone()) }.map_err(|_| not_set_up())?;

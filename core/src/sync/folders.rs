@@ -1,5 +1,6 @@
 //! The tree of folders: what is new in it, and which of them are synced.
 
+use super::named::{is_exactly, well_known};
 use super::run::{SyncContext, folder_place};
 use super::seeding::is_about_the_link;
 use crate::config::ALL_FOLDERS;
@@ -46,7 +47,7 @@ impl Chosen {
     }
 
     fn has(&self, id: &str, well_known_name: Option<&str>, is_search: bool) -> bool {
-        let is_named = |name: &String| name == id || well_known_name == Some(name);
+        let is_named = |name: &String| is_exactly(name, id, well_known_name);
         !is_search && (self.is_all() || self.0.iter().any(is_named))
     }
 }
@@ -158,8 +159,8 @@ async fn save(context: &SyncContext, heard: &Heard, chosen: &Chosen) -> Result<(
         }
     }
     let untold: &[&str] = heard.names.as_ref().map(|names| names.untold.as_slice()).unwrap_or_default();
-    let is_found = |name: &String| after.iter().any(|row| row.graph_id == *name || row.well_known_name.as_deref() == Some(name));
-    let is_missing = chosen.names().iter().any(|name| if name == ALL_FOLDERS { heard.is_part } else { (heard.is_part || untold.contains(&name.as_str())) && !is_found(name) });
+    let is_found = |name: &String| after.iter().any(|row| is_exactly(name, &row.graph_id, row.well_known_name.as_deref()));
+    let is_missing = chosen.names().iter().any(|name| if name == ALL_FOLDERS { heard.is_part } else { (heard.is_part || untold.contains(&well_known(name).unwrap_or(name))) && !is_found(name) });
 
     // Only what is complete goes on from here; else the next sync reads all of it.
     let (stored, version) = context.store.folder_link(account_id).await?;

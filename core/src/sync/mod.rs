@@ -24,6 +24,7 @@ mod inline;
 mod links;
 mod listing;
 mod mailbox_search;
+mod named;
 mod page;
 mod page_size;
 mod plan;

@@ -2,11 +2,12 @@
 
 use super::body::unpack_body;
 use super::inline::shows_inline_files;
+use super::named::{self, Place};
 use super::record::{body_place, message};
 use super::run::folder_place;
 use super::shown_body::{Images, shown};
 use crate::clock::{Clock, from_ms, to_ms};
-use crate::config::Content;
+use crate::config::{ALL_FOLDERS, Content};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
 use crate::model::{AttachmentInfo, AuditKind, BodyForm, BodyOptions, BodyType, Folder, MailThread, Message, MessageBody, MessagePage, MessageQuery, QuarantinedItem};
@@ -171,14 +172,13 @@ impl Reader {
 
     /// A folder to move messages to, by id or well-known name. Errors: NotFound, InvalidInput for one that takes no mail, or from which it would be deleted.
     pub async fn target_folder(&self, account_id: &str, folder: &str) -> Result<String> {
-        let folders: HashMap<String, FolderRow> = self.store.folders(account_id).await?.into_iter().map(|f| (f.row.graph_id.clone(), f.row)).collect();
+        let folder = named::well_known(folder).unwrap_or(folder);
         if DELETED.contains(&folder) {
             return Err(deleted());
         }
-        let target = match folders.get(folder) {
-            Some(row) => Some(row),
-            None => folders.values().find(|row| row.well_known_name.as_deref() == Some(folder)),
-        };
+        let target = self.folder_id(account_id, folder).await?;
+        let folders: HashMap<String, FolderRow> = self.store.folders(account_id).await?.into_iter().map(|f| (f.row.graph_id.clone(), f.row)).collect();
+        let target = target.and_then(|id| folders.get(&id));
         let target = target.ok_or_else(|| if folder == "archive" { no_archive() } else { no_folder() })?;
         if target.is_search {
             return Err(Error::invalid("A search folder shows messages of others and holds none. Name another folder."));
@@ -269,9 +269,38 @@ impl Reader {
         blocking(open).await
     }
 
-    async fn folder_id(&self, account_id: &str, folder: &str) -> Result<Option<String>> {
-        let mut rows = self.store.folders(account_id).await?.into_iter().map(|f| f.row);
-        Ok(rows.find(|f| f.graph_id == folder || f.well_known_name.as_deref() == Some(folder)).map(|f| f.graph_id))
+    /// What stands for a folder to sync, of which nothing may be known yet: a well-known name as Microsoft writes it, or its id, since names change.
+    pub async fn chosen_folder(&self, account_id: &str, name: String) -> Result<String> {
+        if name == ALL_FOLDERS {
+            return Ok(name);
+        }
+        match named::well_known(&name) {
+            Some(known) => Ok(known.to_owned()),
+            None => Ok(self.folder_id(account_id, &name).await?.unwrap_or(name)),
+        }
+    }
+
+    /// A folder of an account by id, well-known name, display name or path (`named.rs`). None: there is none. Errors: InvalidInput for a name of several.
+    pub async fn folder_id(&self, account_id: &str, folder: &str) -> Result<Option<String>> {
+        let find = async || {
+            let rows: Vec<FolderRow> = self.store.folders(account_id).await?.into_iter().map(|f| f.row).collect();
+            if let Some(row) = rows.iter().find(|row| named::is_exactly(folder, &row.graph_id, row.well_known_name.as_deref())) {
+                return Ok(Some(row.graph_id.clone()));
+            }
+            let key = match self.vault.content(account_id).await {
+                // It is being purged: a list of several accounts goes on without it.
+                Err(e) if e.kind() == ErrorKind::NotConnected => return Ok(None),
+                key => key?,
+            };
+            let place = |row: FolderRow| {
+                let name = key.open(folder_place(account_id, &row.graph_id, row.version), &row.name)?;
+                let display_name = String::from_utf8_lossy(&name).into_owned();
+                Ok(Place { id: row.graph_id, parent_id: row.parent_id, well_known_name: row.well_known_name, display_name })
+            };
+            let places: Vec<Place> = rows.into_iter().map(place).collect::<Result<_>>()?;
+            Ok(named::called(&places, folder)?.map(|place| place.id.clone()))
+        };
+        self.vault.with_current_keys(find).await.map_err(|e| e.on_account(account_id))
     }
 
     /// Where a list is taken from. A folder that an account has not is left out of a list over several.
@@ -334,7 +363,7 @@ pub(super) fn counted(what: &str, messages: usize) -> String {
 }
 
 fn no_folder() -> Error {
-    Error::new(ErrorKind::NotFound, "No such folder is known here. Sync first, or pass an id from folders.")
+    Error::new(ErrorKind::NotFound, "No folder of this id or name is known here. Sync first, or pass an id or a name that folders shows.")
 }
 
 fn no_archive() -> Error {

@@ -24,7 +24,6 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 #[tokio::main]
 async fn main() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let named: Vec<String> = std::env::args().skip(1).collect();
     if named.iter().any(|a| a == "--child") {
         return child::serve().await;
