@@ -118,6 +118,23 @@ fn listed(file: &Path) -> BTreeSet<String> {
     components.iter().filter_map(|it| it["name"].as_str().map(str::to_owned)).collect()
 }
 
+/// What people copy works the second time as well: no program makes a new key at each start, but those whose store goes with them.
+#[test]
+fn programs_to_copy_keep_their_key() {
+    let passing = ["examples/rust/src/bin/quickstart/place.rs", "examples/rust/src/bin/bench/storm.rs", "examples/rust/src/bin/bench_fleet/main.rs"];
+    let listed = Command::new("git").args(["ls-files", "examples"]).current_dir(root()).output().expect("git").stdout;
+    let listed = String::from_utf8(listed).expect("names in UTF-8");
+    let makes = |text: &str| text.contains("generate_root_key") || text.contains("generateRootKey");
+    for name in listed.lines().filter(|name| !passing.contains(name)) {
+        let bytes = std::fs::read(root().join(name)).unwrap_or_default();
+        assert!(!makes(&String::from_utf8_lossy(&bytes)), "{name} makes a new key at each start");
+    }
+    let readme = text("README.md");
+    let programs: Vec<&str> = readme.split("\n```").filter(|block| block.lines().next().is_some_and(|first| first.ends_with(" run"))).collect();
+    assert_eq!(programs.len(), 4, "the programs of README.md");
+    assert!(programs.iter().all(|program| !makes(program) && (program.contains("load_or_create_key") || program.contains("loadOrCreateKey"))));
+}
+
 #[test]
 fn workflows_have_no_secrets_few_rights_and_fixed_actions() {
     let folder = root().join(".github/workflows");

@@ -68,7 +68,7 @@ fn read(path: &Path) -> Result<Option<Key>> {
     let found = file.metadata().map_err(|e| failed("The key file could not be looked at.", e))?;
     check_kind(&found)?;
     check_private(&found, path)?;
-    let mut text = Zeroizing::new([0; LONGEST]);
+    let mut text = Zeroizing::new([0_u8; LONGEST]);
     let mut length = 0;
     loop {
         match file.read(text.get_mut(length..).unwrap_or_default()) {
@@ -99,9 +99,9 @@ fn parse(text: &[u8]) -> Result<Key> {
     if line.len() != LETTERS {
         return Err(no_key());
     }
-    let mut decoded = Zeroizing::new([0; LONGEST]);
+    let mut decoded = Zeroizing::new([0_u8; LONGEST]);
     let count = STANDARD.decode_slice(line, decoded.as_mut_slice()).map_err(|_| no_key())?;
-    let mut key = Zeroizing::new([0; BYTES]);
+    let mut key = Zeroizing::new([0_u8; BYTES]);
     if count != key.len() {
         return Err(no_key());
     }
@@ -117,7 +117,7 @@ fn create(path: &Path) -> Result<()> {
     let could_not = |e| failed("The key file could not be made.", e);
     let folder = folder_of(path);
     let changed = make_folders(folder).map_err(could_not)?;
-    let mut key = Zeroizing::new([0; BYTES]);
+    let mut key = Zeroizing::new([0_u8; BYTES]);
     random::fill(key.as_mut_slice())?;
     let mut line = Zeroizing::new([b'\n'; LETTERS + 1]);
     STANDARD.encode_slice(key.as_slice(), line.as_mut_slice()).map_err(|e| Error::internal("A key could not be written as text.").with_source(e))?;
