@@ -2,7 +2,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 
-.PHONY: help quickstart test test-rust test-python test-node test-kotlin clients drift lint fuzz bench bench-fleet clean
+.PHONY: help quickstart test test-rust test-python test-node test-kotlin clients drift lint sbom fuzz bench bench-fleet clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,13 +30,21 @@ clients: ## drive Microsoft's own clients against the simulator; installs them f
 	@tests/tools/need.sh cargo cc python3 node npm
 	@tests/clients/run.sh
 
-drift: ## draw the import arrows, compare the four faces, show long files
-	@tests/tools/need.sh cargo cc
-	@cargo test --workspace --features tidings-uniffi/bindgen --test layers --test surface --test tidy -- --nocapture
+drift: ## draw the import arrows, compare the four faces and what is published, show long files
+	@tests/tools/need.sh cargo cc node
+	@cargo test --workspace --features tidings-uniffi/bindgen --test layers --test surface --test tidy --test published -- --nocapture
 
-lint: ## clippy over everything
-	@tests/tools/need.sh cargo cc
+lint: ## clippy over everything, the licences, sources and known holes of dependencies, the workflows; installs its tools for itself
+	@tests/tools/need.sh cargo cc python3
 	@cargo clippy --workspace --all-targets
+	@tests/tools/lint.sh
+
+sbom: ## what is linked into each package, as CycloneDX JSON in target/sbom, held to its schema
+	@tests/tools/need.sh cargo node python3
+	@rm -rf target/sbom
+	@node tests/tools/sbom.mjs target/sbom
+	@tests/tools/linters.sh
+	@target/tools/linters/bin/python tests/tools/sbom_valid.py target/sbom/*.json
 
 fuzz: ## look for inputs that break what has to hold, a minute for each kind; installs cargo-fuzz for itself
 	@tests/tools/need.sh cargo cc c++

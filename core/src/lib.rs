@@ -97,6 +97,15 @@ pub fn generate_root_key() -> Result<Vec<u8>> {
     random::array::<32>().map(Vec::from)
 }
 
+/// The root key in the file at `path`, for a program on one machine. A file that is missing is made, with its folder, for the user of this process alone (mode 0600 and
+/// 0700; on Windows with the rights that its folder hands down): one line of base64 for 32 random bytes. It is never written over, and of several processes that
+/// start at once all get the same key. Keep it outside of the folder of the store, and a copy of it apart from copies of the store: without it nothing in the store can be
+/// read, and with both everything. Where the machine has a key store, or your platform a KMS, prefer `RootKey.from_keyring` or `RootKey.unwrapped`. Errors: InvalidInput (the path
+/// names a folder, a link or no plain file), VaultLocked (others may read the file or it is theirs, it holds no key, it cannot be read or made), StoreFull.
+pub fn load_or_create_key(path: impl AsRef<std::path::Path>) -> Result<std::sync::Arc<RootKey>> {
+    RootKey::in_file(path.as_ref()).map(std::sync::Arc::new)
+}
+
 /// The HTTP answer to a `BotInvoke` of this name. Touches nothing. Errors: InvalidInput (the answer does not belong to that name, the card is no Adaptive Card that
 /// Teams shows, the text is empty, the JSON is none, the status is not 400 to 599), LimitExceeded (100 KB).
 /// Source: Adaptive Cards, Universal Action Model, response format.

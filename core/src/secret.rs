@@ -1,6 +1,7 @@
 //! Values that are wiped when dropped and never printed.
 
 mod certificate;
+mod keyfile;
 mod keystore;
 mod shown;
 
@@ -77,6 +78,11 @@ impl RootKey {
     /// Blocks while the system asks the person. Errors: InvalidInput, VaultLocked when the key store cannot be used.
     pub fn from_keyring(service: String, user: String) -> Result<Self> {
         keystore::get_or_create(&service, &user).map(|key| Self(Kept::Raw(key)))
+    }
+
+    /// See `load_or_create_key`.
+    pub(crate) fn in_file(path: &std::path::Path) -> Result<Self> {
+        keyfile::load_or_create(path).map(|key| Self(Kept::Raw(key)))
     }
 
     /// A key that your KMS has unwrapped: exactly 32 bytes. `wrapped` (1 byte to 16 KB) is kept with the store; `wrapped_root_key` gives it back for

@@ -41,7 +41,10 @@ if [ "$language" = kotlin ]; then
   kotlin_compile "$work/Readme.kt"
 fi
 start_simulator
-if [ "$language" = node ]; then link_node_package "$here/node"; fi
+if [ "$language" = node ]; then
+  link_node_package "$here/node"
+  link_node_package "$root/examples/node" # of support.mjs
+fi
 # The simulator's application with a secret, which is a bot.
 export TIDINGS_CLIENT_ID=4f2b6f0a-0000-4000-8000-000000000002 TIDINGS_CLIENT_SECRET=simulator-secret TIDINGS_BOT_SERVICE=$TIDINGS_BOT/teams
 TIDINGS_KEY=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')

@@ -11,12 +11,12 @@ import java.net.http.HttpResponse
 fun env(name: String): String = System.getenv(name) ?: error("$name is not set. Start this through examples/run.sh kotlin.")
 
 /**
- * An engine on a fresh store, set up by TIDINGS_DATA, TIDINGS_CLIENT_ID, TIDINGS_LOGIN and TIDINGS_GRAPH.
- * A program of your own keeps the root key with its other secrets instead of making one at each start.
+ * An engine on a store, set up by TIDINGS_DATA, TIDINGS_CLIENT_ID, TIDINGS_LOGIN and TIDINGS_GRAPH. The key that opens it is the same at each start, in a file
+ * beside it.
  */
 fun open(): Engine {
     val cloud = Cloud.Custom(login = env("TIDINGS_LOGIN"), graph = env("TIDINGS_GRAPH"))
-    return Engine.open(Config(dataDir = env("TIDINGS_DATA"), clientId = env("TIDINGS_CLIENT_ID"), cloud = cloud), RootKey.raw(generateRootKey()))
+    return Engine.open(Config(dataDir = env("TIDINGS_DATA"), clientId = env("TIDINGS_CLIENT_ID"), cloud = cloud), loadOrCreateKey(env("TIDINGS_DATA") + ".key"))
 }
 
 /** The name that all languages have for a value of an enum, as in `mail_send`. */

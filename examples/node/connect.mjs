@@ -1,10 +1,9 @@
 // A person connects an account, and disconnects it again.
 
-import { ConflictError, Engine, generateRootKey, NotConnectedError } from 'tidings'
-import { config, signInAs, words } from './support.mjs'
+import { ConflictError, Engine, NotConnectedError } from 'tidings'
+import { config, rootKey, signInAs, words } from './support.mjs'
 
-// A program of your own keeps the root key with its other secrets instead of making one at each start.
-const engine = Engine.open(config(), generateRootKey())
+const engine = Engine.open(config(), rootKey())
 
 // `owner` is your own key of the person. Send the browser to `url`, keep `binding` in that person's session.
 const signIn = await engine.connect({

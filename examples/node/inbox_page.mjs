@@ -1,11 +1,11 @@
 // What the inbox page of an app does: one list of the conversations of all of a recruiter's mailboxes, a conversation with its attachment, an answer, and a
 // link to the candidate.
 
-import { Engine, generateRootKey, reply } from 'tidings'
-import { config, control, signInAs } from './support.mjs'
+import { Engine, reply } from 'tidings'
+import { config, control, rootKey, signInAs } from './support.mjs'
 
 const owner = 'recruiter-42'
-const engine = Engine.open(config(), generateRootKey())
+const engine = Engine.open(config(), rootKey())
 
 async function connect(address) {
   const signIn = await engine.connect({ owner, features: ['mail_send', 'mail_sync'], redirectUri: 'http://localhost/callback' })

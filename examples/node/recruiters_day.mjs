@@ -1,12 +1,12 @@
 // A recruiter's day: an invitation with a PDF, found again by the candidate's key with its answer, a reply in its thread, a group chat with the
 // interviewers, a card in the team's channel, and a campaign of forty mails from one template, of which one is taken back.
 
-import { channelPost, chat, Engine, generateRootKey, mail, reply } from 'tidings'
-import { config, control, signInAs } from './support.mjs'
+import { channelPost, chat, Engine, mail, reply } from 'tidings'
+import { config, control, rootKey, signInAs } from './support.mjs'
 
 const owner = 'recruiter-42'
 await control('teams', { name: 'Hiring', members: ['adele@contoso.com', 'alex@contoso.com'], channels: [{ name: 'Candidates' }] })
-const engine = Engine.open(config(), generateRootKey())
+const engine = Engine.open(config(), rootKey())
 const features = ['chat', 'channels', 'mail_send', 'mail_sync']
 const signIn = await engine.connect({ owner, features, redirectUri: 'http://localhost/callback' })
 const { id: accountId } = await engine.finishConnect(await signInAs(signIn.url, 'adele@contoso.com'), signIn.binding)

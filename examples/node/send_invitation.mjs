@@ -1,9 +1,9 @@
 // Invites to an interview: a Teams message to a colleague, a mail to the candidate, each sent once however often it is asked for.
 
-import { chat, ConflictError, Engine, generateRootKey, mail } from 'tidings'
-import { config, control, signInAs } from './support.mjs'
+import { chat, ConflictError, Engine, mail } from 'tidings'
+import { config, control, rootKey, signInAs } from './support.mjs'
 
-const engine = Engine.open(config(), generateRootKey())
+const engine = Engine.open(config(), rootKey())
 const signIn = await engine.connect({ owner: 'recruiter-42', features: ['chat', 'mail_send'], redirectUri: 'http://localhost/callback' })
 const account = await engine.finishConnect(await signInAs(signIn.url, 'adele@contoso.com'), signIn.binding)
 

@@ -1,13 +1,18 @@
 // What the stories share: where the engine's settings come from, and the simulator's control endpoints.
 
+import { loadOrCreateKey } from 'tidings'
+
 const { env } = process
 
-/** A fresh store, set up by TIDINGS_DATA, TIDINGS_CLIENT_ID, TIDINGS_LOGIN and TIDINGS_GRAPH. */
+/** A store, set up by TIDINGS_DATA, TIDINGS_CLIENT_ID, TIDINGS_LOGIN and TIDINGS_GRAPH. */
 export const config = () => ({
   dataDir: env.TIDINGS_DATA,
   clientId: env.TIDINGS_CLIENT_ID,
   cloud: { type: 'custom', login: env.TIDINGS_LOGIN, graph: env.TIDINGS_GRAPH },
 })
+
+/** The key that opens the store: the same at each start, in a file beside it. */
+export const rootKey = () => loadOrCreateKey(`${env.TIDINGS_DATA}.key`)
 
 /** Names of enum values, or `none`. */
 export const words = (values) => values.join(', ') || 'none'

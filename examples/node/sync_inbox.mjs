@@ -1,9 +1,9 @@
 // Syncs a mailbox, reads it, marks a mail as read, and picks up what is new.
 
-import { Engine, generateRootKey } from 'tidings'
-import { config, control, signInAs } from './support.mjs'
+import { Engine } from 'tidings'
+import { config, control, rootKey, signInAs } from './support.mjs'
 
-const engine = Engine.open(config(), generateRootKey())
+const engine = Engine.open(config(), rootKey())
 const signIn = await engine.connect({ owner: 'recruiter-42', features: ['mail_sync'], redirectUri: 'http://localhost/callback' })
 const account = await engine.finishConnect(await signInAs(signIn.url, 'adele@contoso.com'), signIn.binding)
 

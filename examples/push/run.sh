@@ -47,7 +47,10 @@ if [ "$language" = kotlin ]; then
   kotlin_compile "$work/Readme.kt"
 fi
 start_simulator
-if [ "$language" = node ]; then link_node_package "$here/node"; fi
+if [ "$language" = node ]; then
+  link_node_package "$here/node"
+  link_node_package "$root/examples/node" # of support.mjs
+fi
 for name in $(routes); do
   if ! has "$name"; then
     echo "left out $language $name: it is not installed"

@@ -2,13 +2,12 @@
 
 import asyncio
 
-from support import config, sign_in_as, words
-from tidings import ConflictError, Engine, NotConnectedError, generate_root_key
+from support import config, root_key, sign_in_as, words
+from tidings import ConflictError, Engine, NotConnectedError
 
 
 async def main() -> None:
-    # A program of your own keeps the root key with its other secrets instead of making one at each start.
-    async with Engine.open(config(), generate_root_key()) as engine:
+    async with Engine.open(config(), root_key()) as engine:
         # `owner` is your own key of the person. Send the browser to `url`, keep `binding` in that person's session.
         sign_in = await engine.connect(
             owner="recruiter-42",

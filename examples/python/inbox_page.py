@@ -3,8 +3,8 @@ a link to the candidate."""
 
 import asyncio
 
-from support import config, control, sign_in_as
-from tidings import Engine, Reply, generate_root_key
+from support import config, control, root_key, sign_in_as
+from tidings import Engine, Reply
 
 OWNER = "recruiter-42"
 
@@ -27,7 +27,7 @@ async def main() -> None:
     control("mail", {"mailbox": "adele@contoso.com", "subject": "Application: designer", "text": text, "from": fred, "attachments": papers})
     alex = {"name": "Alex", "address": "alex@contoso.com"}
     control("mail", {"mailbox": "megan@contoso.com", "subject": "Figures of May", "from": alex, "received": "2025-05-31T10:00:00Z"})
-    async with Engine.open(config(), generate_root_key()) as engine:
+    async with Engine.open(config(), root_key()) as engine:
         await connect(engine, "adele@contoso.com")
         await connect(engine, "megan@contoso.com")
         await engine.sync_all(OWNER)

@@ -5,15 +5,15 @@ import asyncio
 import json
 from datetime import datetime, timedelta, timezone
 
-from support import config, control, sign_in_as
-from tidings import Address, ChannelPost, Chat, Engine, FileAttachment, Mail, Reply, Signature, generate_root_key
+from support import config, control, root_key, sign_in_as
+from tidings import Address, ChannelPost, Chat, Engine, FileAttachment, Mail, Reply, Signature
 
 OWNER = "recruiter-42"
 
 
 async def main() -> None:
     control("teams", {"name": "Hiring", "members": ["adele@contoso.com", "alex@contoso.com"], "channels": [{"name": "Candidates"}]})
-    async with Engine.open(config(), generate_root_key()) as engine:
+    async with Engine.open(config(), root_key()) as engine:
         sign_in = await engine.connect(
             owner=OWNER, features=["chat", "channels", "mail_send", "mail_sync"], redirect_uri="http://localhost/callback"
         )

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from support import config, control, sign_in_as
-from tidings import Address, Chat, ConflictError, Engine, Mail, generate_root_key
+from support import config, control, root_key, sign_in_as
+from tidings import Address, Chat, ConflictError, Engine, Mail
 
 
 async def main() -> None:
-    async with Engine.open(config(), generate_root_key()) as engine:
+    async with Engine.open(config(), root_key()) as engine:
         sign_in = await engine.connect(owner="recruiter-42", features=["chat", "mail_send"], redirect_uri="http://localhost/callback")
         account = await engine.finish_connect(sign_in_as(sign_in.url, "adele@contoso.com"), sign_in.binding)
 

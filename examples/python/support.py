@@ -5,17 +5,22 @@ import os
 import urllib.error
 import urllib.request
 
-from tidings import Cloud, Config
+from tidings import Cloud, Config, RootKey, load_or_create_key
 
 
 def config() -> Config:
-    """A fresh store, set up by TIDINGS_DATA, TIDINGS_CLIENT_ID, TIDINGS_LOGIN and TIDINGS_GRAPH."""
+    """A store, set up by TIDINGS_DATA, TIDINGS_CLIENT_ID, TIDINGS_LOGIN and TIDINGS_GRAPH."""
     env = os.environ
     return Config(
         data_dir=env["TIDINGS_DATA"],
         client_id=env["TIDINGS_CLIENT_ID"],
         cloud=Cloud.Custom(login=env["TIDINGS_LOGIN"], graph=env["TIDINGS_GRAPH"]),
     )
+
+
+def root_key() -> RootKey:
+    """The key that opens the store: the same at each start, in a file beside it."""
+    return load_or_create_key(os.environ["TIDINGS_DATA"] + ".key")
 
 
 def words(values) -> str:

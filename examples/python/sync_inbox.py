@@ -1,11 +1,11 @@
 """Syncs a mailbox, reads it, marks a mail as read, and picks up what is new. Without asyncio: `BlockingEngine` has the same methods."""
 
-from support import config, control, sign_in_as
-from tidings import BlockingEngine, generate_root_key
+from support import config, control, root_key, sign_in_as
+from tidings import BlockingEngine
 
 
 def main() -> None:
-    with BlockingEngine.open(config(), generate_root_key()) as engine:
+    with BlockingEngine.open(config(), root_key()) as engine:
         sign_in = engine.connect(owner="recruiter-42", features=["mail_sync"], redirect_uri="http://localhost/callback")
         account = engine.finish_connect(sign_in_as(sign_in.url, "adele@contoso.com"), sign_in.binding)
 

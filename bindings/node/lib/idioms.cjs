@@ -105,6 +105,7 @@ for (const [name, { async, plain: plains, static: statics, stream, closable }] o
   dressed[name] = Front
 }
 for (const name of shape.functions) dressed[name] = plain(native[name])
+dressed.loadOrCreateKey = plain((path) => native.loadOrCreateKey(path instanceof URL ? fileURLToPath(path) : path))
 
 /** Calls `callback` with each log record; gives a function that stops it. */
 dressed.onLog = function (callback, level = 'info') {

@@ -2828,6 +2828,13 @@ export function generateRootKey(): Buffer;
  * Source: Adaptive Cards, Universal Action Model, response format. */
 export function invokeResponse(name: string, answer: BotAnswer): HttpResponse;
 
+/** The root key in the file at `path`, for a program on one machine. A file that is missing is made, with its folder, for the user of this process alone (mode 0600 and
+ * 0700; on Windows with the rights that its folder hands down): one line of base64 for 32 random bytes. It is never written over, and of several processes that
+ * start at once all get the same key. Keep it outside of the folder of the store, and a copy of it apart from copies of the store: without it nothing in the store can be
+ * read, and with both everything. Where the machine has a key store, or your platform a KMS, prefer `RootKey.from_keyring` or `RootKey.unwrapped`. Errors: InvalidInput (the path
+ * names a folder, a link or no plain file), VaultLocked (others may read the file or it is theirs, it holds no key, it cannot be read or made), StoreFull. */
+export function loadOrCreateKey(path: string | URL): RootKey;
+
 /** What the engines of this process log from now on, at this level and above. Never holds secrets, addresses or subjects.
  * Errors: Conflict when the process has a `tracing` subscriber of its own; the records are there then. */
 export function logs(level: LogLevel): LogStream;

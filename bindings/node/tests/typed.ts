@@ -1,5 +1,5 @@
 // Read by tsc, not run: what must type-check, and what must not.
-import { ClientCertificate, Engine, Secret, RootKey, ThrottledError, TidingsError, chat, generateRootKey, invokeResponse, logs, mail, notifications, onLog, wrappedRootKey } from 'tidings'
+import { ClientCertificate, Engine, Secret, RootKey, ThrottledError, TidingsError, chat, generateRootKey, invokeResponse, loadOrCreateKey, logs, mail, notifications, onLog, wrappedRootKey } from 'tidings'
 import type { RawResponse } from 'tidings'
 import type { BotInvoke, HttpResponse } from 'tidings'
 import { createServer } from 'node:http'
@@ -12,6 +12,8 @@ export async function uses(account: Account, url: string, signal: AbortSignal): 
   const config: Config = { dataDir: 'data', clientId: 'id', cloud, clientSecret: 'secret' }
   const engine = Engine.open({ ...config, clientSecret: new Secret('secret'), cloud: 'public' }, generateRootKey())
   Engine.open(config, RootKey.raw(generateRootKey()))
+  same<RootKey>(loadOrCreateKey('tidings.key'))
+  Engine.open(config, loadOrCreateKey(new URL('file:///etc/tidings.key')))
   const { binding, expiresAt } = await engine.connect({ owner: 'recruiter-42', features: ['chat', 'mail_send'], redirectUri: url }, { signal })
   same<Date>(expiresAt)
   same<Account>(await engine.finishConnect(url, binding))

@@ -23,7 +23,7 @@ mod glue {
     use crate::at_exit;
     use crate::error::{BOUND, CONSTANT, expected, raise, uncopied};
     use crate::stream::{AHEAD, Ahead};
-    use crate::value::{FileOr, V, Value, given, one_or_many, repr};
+    use crate::value::{FileOr, PathText, V, Value, given, one_or_many, repr};
     use crate::wait::wait;
     use pyo3::exceptions::PyStopAsyncIteration;
     use pyo3::prelude::*;

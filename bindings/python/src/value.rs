@@ -51,6 +51,19 @@ impl<'py, T: Value> IntoPyObject<'py> for V<T> {
     }
 }
 
+/// The path of a file, as a text or as a path of Python's.
+pub struct PathText(pub String);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for PathText {
+    type Error = PyErr;
+    fn extract(it: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if !it.is_instance_of::<PyString>() && it.hasattr("__fspath__")? {
+            return String::from_py(&it.call_method0("__fspath__")?).map(Self);
+        }
+        String::from_py(&it).map(Self)
+    }
+}
+
 /// A record, or a file that holds it: a text or a path.
 pub enum FileOr<T> {
     File(String),

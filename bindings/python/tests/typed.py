@@ -71,6 +71,8 @@ async def uses(engine: tidings.Engine, account: Account, url: str) -> None:
     await engine.remove_link_rule("me", "client-9")
     assert_type((await engine.message("msg_1")).flag_status, tidings.FlagStatus)
     assert_type(tidings.wrapped_root_key("data"), bytes | None)
+    tidings.Engine.open(config, tidings.load_or_create_key(pathlib.Path("tidings.key")))
+    assert_type(tidings.load_or_create_key("tidings.key"), tidings.RootKey)
     async for record in tidings.logs("debug"):
         assert_type(record, tidings.LogRecord)
     stop = tidings.log_to_logging(level="warn")

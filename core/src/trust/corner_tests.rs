@@ -192,3 +192,34 @@ async fn parts_in_other_spellings() {
         assert!(refused(&issuer.sign_encoded(&format!("{h}.{respelled}"))).await.contains("base64url"), "{respelled}");
     }
 }
+
+/// Why the checklist is ours: tokens of our own key that `jsonwebtoken` takes, each of which says one thing to us and may say another to the next reader.
+#[tokio::test]
+async fn what_the_library_alone_would_take() {
+    let issuer = Issuer::get();
+    let key = jsonwebtoken::DecodingKey::from_jwk(&serde_json::from_value(issuer.jwk()).unwrap()).unwrap();
+    let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
+    validation.set_audience(&[CLIENT]);
+    validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud"]);
+    // It has no clock but the machine's.
+    validation.validate_exp = false;
+    let takes = |token: &str| jsonwebtoken::decode::<Value>(token, &key, &validation).is_ok();
+    let (ours, said) = (header(), claims("n1", NOW));
+    assert!(takes(&issuer.sign(&ours, &said)));
+    for (what, head, body) in [
+        ("an extension to be understood, as null", with(ours.clone(), "crit", Value::Null), said.to_string()),
+        ("an extension to be understood", with(ours.clone(), "crit", json!(["exp"])), said.to_string()),
+        ("compressed", with(ours.clone(), "zip", json!("DEF")), said.to_string()),
+        ("another token in it", with(ours.clone(), "cty", json!("JWT")), said.to_string()),
+        ("another type", with(ours.clone(), "typ", json!("at+jwt")), said.to_string()),
+        ("a key of its own", with(ours.clone(), "jwk", issuer.jwk()), said.to_string()),
+        ("a member twice in the header", also(&ours, r#""x":1,"x":2"#), said.to_string()),
+        ("a member twice in the claims", ours.to_string(), also(&said, r#""tid":"x""#)),
+        ("several audiences", ours.to_string(), with(said.clone(), "aud", json!([CLIENT, "other"]))),
+        ("a fraction of a second", ours.to_string(), with(said.clone(), "exp", json!(NOW as f64 + 3600.5))),
+    ] {
+        let token = issuer.sign_text(&head, &body);
+        assert!(takes(&token), "{what}: the library refuses it by now");
+        assert_ne!(refused(&token).await, "taken", "{what}");
+    }
+}

@@ -43,7 +43,7 @@ impl Trust {
     pub async fn id_token_at(&self, token: &str, tenant: &str, client_id: &str, nonce: Option<&str>, answered_at: Option<SystemTime>) -> Result<Identity> {
         let unverified = jwt::Unverified::parse(token)?;
         let (issuer, key) = self.issuers.key(tenant, unverified.kid()).await?;
-        let claims = unverified.verify(&key)?;
+        let claims: jwt::Claims = unverified.claims(&key)?;
         claims.check(&issuer, &key, client_id, nonce, to_ms(answered_at.unwrap_or_else(|| self.clock.now())) / 1000)
     }
 
@@ -52,7 +52,7 @@ impl Trust {
     pub async fn validation_token(&self, token: &str, tenant_id: &str, client_id: &str) -> Result<()> {
         let unverified = jwt::Unverified::parse(token)?;
         let (issuer, key) = self.issuers.key("common", unverified.kid()).await?;
-        publisher::PublisherClaims::of(&unverified, &key)?.check(&issuer, tenant_id, client_id, to_ms(self.clock.now()) / 1000)
+        unverified.claims::<publisher::PublisherClaims>(&key)?.check(&issuer, tenant_id, client_id, to_ms(self.clock.now()) / 1000)
     }
 }
 

@@ -1,12 +1,9 @@
 //! Who posts notifications: a token that says so. It proves no content, and can be shown again by whoever has seen it.
 //! Source: Graph, change notifications that include resource data (validation tokens in the change notification).
 
-use super::issuers::Key;
-use super::jwt::{LAST_SECOND, LONGEST_LIFE, SKEW, Unverified, is_guid, rejected};
-use super::strict;
+use super::jwt::{LAST_SECOND, LONGEST_LIFE, SKEW, is_guid, rejected};
 use crate::error::Result;
 use serde::Deserialize;
-use serde_json::Value;
 
 /// Microsoft's publisher of change notifications.
 const PUBLISHER: &str = "0bf30f3b-4a52-48df-9a82-234910c4a086";
@@ -30,11 +27,6 @@ pub struct PublisherClaims {
 }
 
 impl PublisherClaims {
-    pub fn of(token: &Unverified<'_>, key: &Key) -> Result<Self> {
-        let claims = strict::object(&token.payload(key)?).ok_or_else(|| rejected("its claims are no JSON object, or say something twice"))?;
-        serde_json::from_value(Value::Object(claims)).map_err(|_| rejected("its token lacks what it must say, or says it in another form"))
-    }
-
     /// `issuer` as the metadata gives it, perhaps with `{tenantid}`. `now` in seconds since 1970.
     pub fn check(&self, issuer: &str, tenant_id: &str, client_id: &str, now: i64) -> Result<()> {
         let is_tenant = is_guid(&self.tid) && self.tid.eq_ignore_ascii_case(tenant_id);

@@ -36,7 +36,7 @@ fun main() = runBlocking<Unit> {
     val port = ServerSocket(0).use { it.localPort }
     val cloud = Cloud.Custom(login = env("TIDINGS_LOGIN"), graph = env("TIDINGS_GRAPH"))
     val config = Config(dataDir = env("TIDINGS_DATA"), clientId = env("TIDINGS_CLIENT_ID"), cloud = cloud, notificationUrl = "http://127.0.0.1:$port/tidings")
-    Engine.open(config, RootKey.raw(generateRootKey())).use { engine ->
+    Engine.open(config, loadOrCreateKey(env("TIDINGS_DATA") + ".key")).use { engine ->
         val server = embeddedServer(CIO, port = port, host = "127.0.0.1") { routing { tidings(engine) } }.start()
         val signIn = engine.connect(ConnectRequest(owner = "recruiter-42", features = listOf(Feature.MAIL_SYNC), redirectUri = "http://localhost/callback"))
         val account = engine.finishConnect(signInAs(signIn.url, "adele@contoso.com"), signIn.binding)

@@ -1,8 +1,8 @@
 // What the routes of this folder are tried with: an engine whose mailbox is watched, and a mail that arrives.
 
 import { setTimeout as pass } from 'node:timers/promises'
-import { Engine, generateRootKey } from 'tidings'
-import { config, control, signInAs } from '../../node/support.mjs'
+import { Engine } from 'tidings'
+import { config, control, rootKey, signInAs } from '../../node/support.mjs'
 
 async function until(what) {
   for (let n = 0; n < 1200; n++) {
@@ -14,7 +14,7 @@ async function until(what) {
 
 /** `serve` mounts the route of an engine, listens on a port, and gives the server. */
 export async function run(port, serve) {
-  const engine = Engine.open({ ...config(), notificationUrl: `http://127.0.0.1:${port}/tidings` }, Buffer.from(generateRootKey()))
+  const engine = Engine.open({ ...config(), notificationUrl: `http://127.0.0.1:${port}/tidings` }, rootKey())
   await serve(engine)
   try {
     const signIn = await engine.connect({ owner: 'recruiter-42', features: ['mail_sync'], redirectUri: 'http://localhost/callback' })

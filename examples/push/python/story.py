@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "python"))
 
-from support import config, control, sign_in_as
-from tidings import BlockingEngine, Config, generate_root_key
+from support import config, control, root_key, sign_in_as
+from tidings import BlockingEngine, Config
 
 
 def free_port() -> int:
@@ -27,7 +27,7 @@ def settings() -> Config:
     return Config(data_dir=plain.data_dir, client_id=plain.client_id, cloud=plain.cloud, notification_url=f"http://127.0.0.1:{PORT}/tidings")
 
 
-KEY = generate_root_key()
+KEY = root_key()
 
 
 def wait_until(what):

@@ -8,13 +8,16 @@ use serde::Serialize;
 use std::sync::Arc;
 use tidings::{Cloud, Config, Engine, Error, ErrorKind, Result, RootKey};
 
-/// An engine on a fresh store, set up by `TIDINGS_DATA`, `TIDINGS_CLIENT_ID`, `TIDINGS_LOGIN` and `TIDINGS_GRAPH`.
-/// A program of your own keeps the root key with its other secrets instead of making one at each start.
+/// An engine on a store, set up by `TIDINGS_DATA`, `TIDINGS_CLIENT_ID`, `TIDINGS_LOGIN` and `TIDINGS_GRAPH`.
 pub fn open() -> Result<Engine> {
     let mut config = Config::new(env("TIDINGS_DATA")?, env("TIDINGS_CLIENT_ID")?);
     config.cloud = Cloud::custom(env("TIDINGS_LOGIN")?, env("TIDINGS_GRAPH")?);
-    let key = RootKey::raw(tidings::generate_root_key()?)?;
-    Engine::open(config, Arc::new(key))
+    Engine::open(config, root_key()?)
+}
+
+/// The key that opens the store: the same at each start, in a file beside it.
+pub fn root_key() -> Result<Arc<RootKey>> {
+    tidings::load_or_create_key(format!("{}.key", env("TIDINGS_DATA")?))
 }
 
 /// A setting of the environment.

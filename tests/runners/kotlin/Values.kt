@@ -10,6 +10,7 @@ import dev.tidings.ClientCertificate
 import dev.tidings.RootKey
 import dev.tidings.Secret
 import dev.tidings.TidingsException
+import dev.tidings.loadOrCreateKey
 import java.time.Instant
 import kotlin.reflect.KClass
 import kotlin.reflect.KType
@@ -73,6 +74,7 @@ fun rootKey(settings: JsonNode, usual: ByteArray): RootKey {
     settings["passphrase"]?.let { return RootKey.passphrase(it.asText()) }
     settings["kms"]?.let { return RootKey.unwrapped(it["key"].asText().toByteArray(), it["wrapped"].asText().toByteArray()) }
     settings["keyring"]?.let { return RootKey.fromKeyring(it["service"].asText(), it["user"].asText()) }
+    settings["key_file"]?.let { return loadOrCreateKey(it.asText()) }
     return RootKey.raw(settings["root_key"]?.asText()?.toByteArray() ?: usual)
 }
 

@@ -1,6 +1,6 @@
 // Scenario values: `$name.path` filled in, `repeat` unrolled; plain objects of the Node interface to and from JSON.
 
-import { ClientCertificate, RootKey, TidingsError } from '../../../bindings/node/lib/index.mjs'
+import { ClientCertificate, RootKey, TidingsError, loadOrCreateKey } from '../../../bindings/node/lib/index.mjs'
 
 const NAME = /\$([a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)*)/g
 
@@ -41,7 +41,7 @@ export function toNode(value) {
 }
 
 export function config(given) {
-  const { root_key, passphrase, kms, keyring, cloud, apps, ...settings } = given
+  const { root_key, passphrase, kms, keyring, key_file, cloud, apps, ...settings } = given
   const more = apps ? { apps: apps.map(certified) } : {}
   return { ...certified(settings), ...more, cloud: typeof cloud === 'string' ? cloud : { type: 'custom', ...cloud.custom } }
 }
@@ -52,10 +52,11 @@ function certified({ certificate, ...settings }) {
 }
 
 /** The key that the settings name; without one, the scenario's own. */
-export function rootKey({ root_key, passphrase, kms, keyring }, usual) {
+export function rootKey({ root_key, passphrase, kms, keyring, key_file }, usual) {
   if (passphrase !== undefined) return RootKey.passphrase(passphrase)
   if (kms) return RootKey.unwrapped(Buffer.from(kms.key), Buffer.from(kms.wrapped))
   if (keyring) return RootKey.fromKeyring(keyring.service, keyring.user)
+  if (key_file !== undefined) return loadOrCreateKey(key_file)
   return RootKey.raw(root_key === undefined ? usual : Buffer.from(root_key))
 }
 

@@ -45,7 +45,7 @@ def plain(value) -> str:
 
 
 def config(settings: dict) -> tidings.Config:
-    given = {key: value for key, value in settings.items() if key not in ("root_key", "passphrase", "kms", "keyring")}
+    given = {key: value for key, value in settings.items() if key not in ("root_key", "passphrase", "kms", "keyring", "key_file")}
     if "cloud" in given:
         given["cloud"] = cloud(given["cloud"])
     if "client_secret" in given:
@@ -69,6 +69,8 @@ def root_key(settings: dict, usual: bytes) -> tidings.RootKey:
         return tidings.RootKey.unwrapped(*(settings["kms"][part].encode() for part in ("key", "wrapped")))
     if "keyring" in settings:
         return tidings.RootKey.from_keyring(**settings["keyring"])
+    if "key_file" in settings:
+        return tidings.load_or_create_key(settings["key_file"])
     return tidings.RootKey.raw(settings["root_key"].encode() if "root_key" in settings else usual)
 
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tidings::{App, ClientCertificate, Cloud, Config, Engine, RootKey, Secret, TestClock};
 
 /// Settings that are about the key, not about Config.
-const KEYS: [&str; 4] = ["root_key", "passphrase", "kms", "keyring"];
+const KEYS: [&str; 5] = ["root_key", "passphrase", "kms", "keyring", "key_file"];
 
 pub fn open(settings: &Value, key: Vec<u8>, clock: Option<Arc<TestClock>>) -> Result<Player, Value> {
-    let (config, key) = (config(settings)?, Arc::new(root_key(settings, key)?));
+    let (config, key) = (config(settings)?, root_key(settings, key)?);
     let engine = match clock {
         Some(clock) => Engine::open_with_clock(config, key, clock),
         None => Engine::open(config, key),
@@ -18,7 +18,7 @@ pub fn open(settings: &Value, key: Vec<u8>, clock: Option<Arc<TestClock>>) -> Re
 }
 
 pub fn open_file(path: &str, key: Vec<u8>) -> Result<Player, Value> {
-    player(Engine::open_file(path.to_owned(), Arc::new(root_key(&json!({}), key)?)))
+    player(Engine::open_file(path.to_owned(), root_key(&json!({}), key)?))
 }
 
 fn player(engine: tidings::Result<Engine>) -> Result<Player, Value> {
@@ -26,8 +26,11 @@ fn player(engine: tidings::Result<Engine>) -> Result<Player, Value> {
 }
 
 /// The key that the settings name; without one, the scenario's own.
-fn root_key(settings: &Value, usual: Vec<u8>) -> Result<RootKey, Value> {
+fn root_key(settings: &Value, usual: Vec<u8>) -> Result<Arc<RootKey>, Value> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    if let Some(file) = settings.get("key_file") {
+        return tidings::load_or_create_key(text(file)).map_err(error);
+    }
     let made = if let Some(passphrase) = settings.get("passphrase") {
         RootKey::passphrase(text(passphrase))
     } else if let Some(kms) = settings.get("kms") {
@@ -37,7 +40,7 @@ fn root_key(settings: &Value, usual: Vec<u8>) -> Result<RootKey, Value> {
     } else {
         RootKey::raw(settings["root_key"].as_str().map_or(usual, |key| key.as_bytes().to_vec()))
     };
-    made.map_err(error)
+    made.map(Arc::new).map_err(error)
 }
 
 /// Texts of the settings that may stand nowhere: not on disk, not in a record.

@@ -255,6 +255,11 @@ pub fn default(value: &Option<Default>) -> Option<(String, String)> {
     })
 }
 
+/// A function also takes a path as the language writes one.
+pub fn is_path(i: &Param) -> bool {
+    i.name == "path" && i.ty == Type::String
+}
+
 /// What an argument is when it is left out, as a Rust expression; an optional one without a default is none.
 pub fn left_out(input: &Param) -> Option<String> {
     let none = matches!(input.ty, Type::Optional { .. }).then(|| "None".to_owned());

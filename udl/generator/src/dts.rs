@@ -60,7 +60,12 @@ export interface CallOptions {
     for o in &contract.objects {
         out += &object(contract, &outs, o);
     }
-    out + &each(&contract.functions, "", |f| format!("\n{}export function {}({}): {};\n", docs(&f.docstring, 0), camel(&f.name), inputs(contract, &outs, &f.inputs), answer(&f.return_type)))
+    out + &each(&contract.functions, "", |f| format!("\n{}export function {}({}): {};\n", docs(&f.docstring, 0), camel(&f.name), function_inputs(contract, &outs, &f.inputs), answer(&f.return_type)))
+}
+
+fn function_inputs(contract: &Contract, outs: &[&str], given: &[Param]) -> String {
+    let taken = inputs(contract, outs, given);
+    if given.iter().any(is_path) { taken.replacen("path: string", "path: string | URL", 1) } else { taken }
 }
 
 fn object(contract: &Contract, outs: &[&str], o: &Object) -> String {

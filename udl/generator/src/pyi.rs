@@ -73,7 +73,11 @@ from typing_extensions import NotRequired, Self, disjoint_base
     }
     out += PUMP;
     out + &each(&contract.functions, "", |f| {
-        let rest = |twin: &str| format!("({}) -> {twin}{}:\n{}", inputs(contract, &f.inputs), answer(&f.return_type), docs_or_dots(&f.docstring, 4));
+        let mut taken = inputs(contract, &f.inputs);
+        if f.inputs.iter().any(is_path) {
+            taken = taken.replacen("path: str", "path: str | os.PathLike[str]", 1);
+        }
+        let rest = |twin: &str| format!("({taken}) -> {twin}{}:\n{}", answer(&f.return_type), docs_or_dots(&f.docstring, 4));
         let blocks = f.return_type.as_ref().and_then(|ty| contract.object(ty)).is_some_and(Object::has_async);
         let twin = if blocks { format!("\ndef blocking_{}{}", f.name, rest("Blocking")) } else { String::new() };
         format!("\ndef {}{}{twin}", f.name, rest(""))

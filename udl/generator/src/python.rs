@@ -73,7 +73,7 @@ fn function(f: &Function, blocking: Option<&Object>) -> String {
     };
     // The interpreter is let go of: the core may wait for a thread that needs it.
     let call = outcome(&format!("py.detach(|| tidings::{}({}))", f.name, each(&f.inputs, ", ", |i| format!("{}.0", i.name))), f.throws.is_some(), &wrap);
-    format!("{}#[pyfunction] #[pyo3(signature = ({}))]\npub fn {name}(py: Python<'_>, {}) -> PyResult<{answer}> {{ {call} }}\n", docs(&f.docstring), signature(&f.inputs), params(&f.inputs))
+    format!("{}#[pyfunction] #[pyo3(signature = ({}))]\npub fn {name}(py: Python<'_>, {}) -> PyResult<{answer}> {{ {call} }}\n", docs(&f.docstring), signature(&f.inputs), function_params(&f.inputs))
 }
 
 fn record(contract: &Contract, r: &Record) -> String {
@@ -201,6 +201,10 @@ fn outcome(call: &str, throws: bool, wrap: &str) -> String {
 
 fn params(inputs: &[Param]) -> String {
     each(inputs, ", ", |i| format!("{}: V<{}>", i.name, rust(&i.ty)))
+}
+
+fn function_params(inputs: &[Param]) -> String {
+    each(inputs, ", ", |i| if is_path(i) { format!("{}: PathText", i.name) } else { params(std::slice::from_ref(i)) })
 }
 
 fn signature(inputs: &[Param]) -> String {

@@ -1,11 +1,10 @@
 //! Push in axum: one route that hands each request to `receive`, and a mail that arrives.
 
 use serde_json::json;
-use std::sync::Arc;
 use std::time::Duration;
-use tidings::{Cloud, Config, ConnectRequest, Engine, Feature, MessageQuery, RootKey, Transport};
+use tidings::{Cloud, Config, ConnectRequest, Engine, Feature, MessageQuery, Transport};
 use tidings_examples::control::Control;
-use tidings_examples::env;
+use tidings_examples::{env, root_key};
 use tidings_examples::route::route;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -27,7 +26,7 @@ async fn main() -> Result<(), Failed> {
     let mut config = Config::new(env("TIDINGS_DATA")?, env("TIDINGS_CLIENT_ID")?);
     config.cloud = Cloud::custom(env("TIDINGS_LOGIN")?, env("TIDINGS_GRAPH")?);
     config.notification_url = Some(format!("http://{}/tidings", listener.local_addr()?));
-    let engine = Engine::open(config, Arc::new(RootKey::raw(tidings::generate_root_key()?)?))?;
+    let engine = Engine::open(config, root_key()?)?;
     let route = route(engine.clone());
     tokio::spawn(async move { axum::serve(listener, route).await });
 

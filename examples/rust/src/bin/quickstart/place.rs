@@ -3,9 +3,7 @@
 use super::Outcome;
 use m365_sim::{Options, Simulator};
 use serde_json::json;
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tidings::{Cloud, Config, RootKey};
@@ -114,33 +112,12 @@ fn store() -> Outcome<(Option<TempDir>, String, Arc<RootKey>)> {
         let data = folder.path().join("store").to_string_lossy().into_owned();
         return Ok((Some(folder), data, Arc::new(RootKey::raw(tidings::generate_root_key()?)?)));
     };
-    let key = kept_key(&key_file(&data))?;
-    Ok((None, data, Arc::new(RootKey::raw(key)?)))
+    let key = tidings::load_or_create_key(key_file(&data))?;
+    Ok((None, data, key))
 }
 
 fn key_file(data: &str) -> PathBuf {
     PathBuf::from(format!("{}.key", data.trim_end_matches('/')))
-}
-
-/// A file is good enough to try things out; a product keeps the key in its secret store.
-fn kept_key(path: &Path) -> Outcome<Vec<u8>> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(mut file) => {
-            let key = tidings::generate_root_key()?;
-            file.write_all(&key)?;
-            file.sync_all()?;
-            Ok(key)
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let key = fs::read(path).map_err(|error| format!("The root key in {} cannot be read ({error}).", path.display()))?;
-            if key.len() == 32 { Ok(key) } else { Err(format!("{} is no root key of 32 bytes. Put the right file back, or choose another TIDINGS_DATA.", path.display()).into()) }
-        }
-        Err(error) => Err(format!("The root key cannot be kept in {} ({error}). Choose a TIDINGS_DATA whose parent folder exists and is yours.", path.display()).into()),
-    }
 }
 
 fn setting(name: &str) -> Option<String> {

@@ -147,6 +147,8 @@ public fun Engine.Companion.open(path: String, rootKey: RootKey): Engine = openF
 
 public fun Engine.Companion.open(path: Path, rootKey: RootKey): Engine = openFile(path.toString(), rootKey)
 
+public fun loadOrCreateKey(path: Path): RootKey = loadOrCreateKey(path.toString())
+
 public suspend fun Engine.setLinkRule(owner: String, key: String, addresses: List<String> = emptyList(), domains: List<String> = emptyList()): Unit =
     setLinkRule(LinkRule(owner, key, addresses, domains))
 
