@@ -37,7 +37,7 @@ if [ "${2:-}" != show ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then skip "there is no Chromium (apt install chromium)."; fi
     echo "installing Chromium: apt-get install -y chromium"
     # Both languages may come here at once.
-    (flock 9; find_browser >/dev/null || { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; }) 9>/tmp/tidings-apt.lock >/dev/null 2>&1 || true
+    (flock 9; find_browser >/dev/null || { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; }) 9>"$target/apt.lock" >/dev/null 2>&1 || true
     SETTINGS_BROWSER=$(find_browser) || skip "Chromium could not be installed."
   fi
   export SETTINGS_BROWSER
