@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 BASE = os.environ["SETTINGS_URL"]
 SCREENSHOTS = Path(os.environ["SETTINGS_SCREENSHOTS"])
@@ -23,6 +23,21 @@ def control(path: str, body: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
+def clear_faults() -> None:
+    """What is held goes on."""
+    request = urllib.request.Request(f"{os.environ['TIDINGS_CONTROL']}/faults", method="DELETE")
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
+
+
+# Whatever the page asks the server for is told here as well.
+LISTENING = """const asked = window.fetch
+window.fetch = async (...all) => {
+  const answer = await asked(...all)
+  answer.clone().text().then((text) => window.heard(text), () => {})
+  return answer
+}"""
+
+
 class Person:
     """A person at a browser of their own; whatever the server says to it is kept, to be searched for secrets."""
 
@@ -30,16 +45,10 @@ class Person:
         self.page = page
         self.said: list[str] = []
         self.complaints: list[str] = []
-        page.on("response", self._heard)
+        page.expose_function("heard", self.said.append)
+        page.add_init_script(LISTENING)
         page.on("pageerror", lambda error: self.complaints.append(f"page: {error}"))
         page.on("console", lambda line: self.complaints.append(f"console: {line.text}") if "Content Security Policy" in line.text else None)
-
-    def _heard(self, response: Response) -> None:
-        if response.url.startswith(f"{BASE}/api/") and not response.url.endswith("/api/events"):
-            try:
-                self.said.append(response.text())
-            except Exception:  # It was overtaken by a page that was left.
-                pass
 
     def open(self, where: str = "/settings/integrations") -> None:
         self.page.goto(f"{BASE}/#{where}")

@@ -42,7 +42,7 @@ def test_a_cookie_that_was_changed_is_none(person: Person) -> None:
     person.open()
     [cookie] = person.page.context.cookies()
     text, signature = cookie["value"].split(".")
-    for value in ("", text, f"{text}.", f"{text}.{'0' * 64}", f"{text[:-4]}AAAA.{signature}", "ä.ä"):
+    for value in ("", text, f"{text}.", f"{text}.{'0' * 64}", f"{text[:-4]}AAAA.{signature}"):
         headers = {"cookie": f"settings_session={value}"}
         person.page.context.clear_cookies()
         assert ask(person, "GET", "/accounts", headers)[0] == 401

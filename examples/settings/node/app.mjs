@@ -88,7 +88,7 @@ function application(engine) {
   /** What happened just now, so that the page need not ask: that of this person's accounts alone. */
   api.get('/events', async (request, response) => {
     const gone = new AbortController()
-    request.on('close', () => gone.abort())
+    response.on('close', () => gone.abort())
     const stream = engine.events(request.who.owner)
     response.set('x-accel-buffering', 'no').type('text/event-stream').write(': here\n\n')
     const alive = setInterval(() => response.write(': still here\n\n'), 15_000)

@@ -42,7 +42,7 @@ export class Desk {
       senders: (await this.#senders(owner)).map((sender) => fields(sender, 'id', 'address', 'displayName', 'kind')),
       last: last?.accountId ?? null,
       templates: TEMPLATES.map(({ id, name }) => ({ id, name })),
-      outbox: sends.filter(({ link, state }) => link === id && state !== 'sent').map(receipt),
+      outbox: sends.filter(({ link, state }) => link === id && state !== 'sent' && state !== 'cancelled').map(receipt),
     }
   }
 

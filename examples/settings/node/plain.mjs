@@ -25,7 +25,7 @@ export const account = (record, health) => ({
 export const receipt = (record) => fields(record, 'id', 'accountId', 'route', 'state', 'reason', 'createdAt', 'sentAt', 'nextAttemptAt', 'link')
 
 export const thread = (record) => ({
-  ...fields(record, 'accountId', 'subject', 'messages', 'unread', 'participants', 'hasAttachments'),
+  ...fields(record, 'accountId', 'conversationId', 'subject', 'messages', 'unread', 'participants', 'hasAttachments'),
   newest: fields(record.newest, 'id', 'preview', 'receivedAt', 'sentAt', 'isRead'),
 })
 

@@ -36,7 +36,7 @@ def application(engine: Engine) -> FastAPI:
     sessions = Sessions(bytes.fromhex(key) if key else secrets.token_bytes(32), secure=BASE.startswith("https:"))
     integration, desk = Integration(engine, sessions, BASE, CANDIDATES), Desk(engine)
 
-    def signed_in(request: Request) -> Session:
+    async def signed_in(request: Request) -> Session:
         session = sessions.read(request.cookies.get(COOKIE))
         if session is None:
             raise Refused(401, "Your session has ended. Load the page again.")
@@ -45,7 +45,7 @@ def application(engine: Engine) -> FastAPI:
     Who = Annotated[Session, Depends(signed_in)]
     Said = Annotated[dict[str, Any], Body()]
 
-    def guard(request: Request, session: Who) -> None:
+    async def guard(request: Request, session: Who) -> None:
         """Before every call of the API: what changes something has to come from a page of ours."""
         if request.method in ("GET", "HEAD"):
             return

@@ -59,7 +59,7 @@ class Desk:
             "senders": [fields(sender, "id", "address", "display_name", "kind") for sender in await self._senders(session)],
             "last": last.account_id if last else None,
             "templates": [{"id": item["id"], "name": item["name"]} for item in TEMPLATES],
-            "outbox": [receipt(item) for item in sends if item.link == id and item.state != "sent"],
+            "outbox": [receipt(item) for item in sends if item.link == id and item.state not in ("sent", "cancelled")],
         }
 
     async def _senders(self, session: Session) -> list[Account]:

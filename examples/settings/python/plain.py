@@ -43,7 +43,7 @@ def receipt(record: Receipt) -> dict[str, Any]:
 
 def thread(record: ThreadSummary) -> dict[str, Any]:
     newest = fields(record.newest, "id", "preview", "received_at", "sent_at", "is_read")
-    return fields(record, "account_id", "subject", "messages", "unread", "participants", "has_attachments") | {"newest": newest}
+    return fields(record, "account_id", "conversation_id", "subject", "messages", "unread", "participants", "has_attachments") | {"newest": newest}
 
 
 def message(record: Message) -> dict[str, Any]:

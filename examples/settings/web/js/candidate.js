@@ -50,6 +50,9 @@ export function candidatePage(id, refresh) {
   const threads = h('div')
   const element = h('div', {}, heading, write, outbox, threads)
   let open = null
+  let latest = null
+  // Threads as they were last drawn: those that did not change stay as they are, opened or not.
+  const drawn = new Map()
 
   /** The composer, for a new mail or an answer. It keeps what is in it, whatever the page shows meanwhile. */
   function compose(about, message) {
@@ -63,23 +66,35 @@ export function candidatePage(id, refresh) {
   }
 
   function show(about) {
+    latest = about
     const { candidate, senders } = about
     fill(heading, candidate, () => [h('h1', {}, candidate.name), h('p.lead', {}, `${candidate.job} · ${candidate.stage} · ${candidate.address}`)])
     if (!open) {
       fill(write, [senders.map(({ id }) => id)], () => senders.length > 0
-        ? h('p', {}, button('Write a mail', () => compose(about, null), '.primary'))
+        ? h('p', {}, button('Write a mail', () => compose(latest, null), '.primary'))
         : h('div.note', {}, h('p', {}, 'Connect an account that sends mail, and you can write from here.'), h('a.button.primary', { href: '#/settings/integrations' }, 'Open Integrations')))
     }
     fill(outbox, about.outbox, () => about.outbox.length > 0 && h('section.card', { 'aria-label': 'Not sent yet' }, h('div.inside.stack', {}, h('h2', {}, 'Not sent yet'), about.outbox.map(waiting))))
     fill(threads, about.threads, () => h('section.card', { 'aria-label': 'Mail' }, h('div.inside', {}, h('h2', {}, 'Mail')),
       about.threads.length > 0
-        ? h('ul.threads', {}, about.threads.map((thread) => threadElement(thread, (message) => compose(about, message))))
+        ? h('ul.threads', {}, about.threads.map((thread) => keep(thread, about)))
         : h('div.inside.quiet', {}, 'There is no mail with this candidate yet. It appears here by itself once it is synced.')))
+  }
+
+  function keep(thread, about) {
+    const key = `${thread.account_id} ${thread.conversation_id || thread.newest.id}`
+    const text = JSON.stringify(thread)
+    const before = drawn.get(key)
+    if (before?.text === text) return before.element
+    const element = threadElement(thread, (message) => compose(latest ?? about, message))
+    if (before?.element.querySelector('[aria-expanded="true"]')) element.querySelector('.thread-head').click()
+    drawn.set(key, { text, element })
+    return element
   }
 
   function waiting(receipt) {
     const scheduled = receipt.state === 'queued' && receipt.next_attempt_at
-    const text = scheduled ? `Leaves ${moment(receipt.next_attempt_at)}` : { queued: 'On its way', sending: 'On its way', failed: 'Not sent', unknown: 'It is not known whether it was sent', cancelled: 'Cancelled' }[receipt.state]
+    const text = scheduled ? `Leaves ${moment(receipt.next_attempt_at)}` : { queued: 'On its way', sending: 'On its way', failed: 'Not sent', unknown: 'It is not known whether it was sent' }[receipt.state]
     return h('div.row.spread', {}, h('div.grow', {}, h('strong', {}, receipt.route === 'reply' ? 'Reply' : 'Mail'), ` · ${text}`, receipt.reason && !scheduled && h('div.quiet.small', {}, receipt.reason)),
       receipt.state === 'queued' && button('Cancel', async () => {
         await post(`/receipts/${receipt.id}/cancel`)
