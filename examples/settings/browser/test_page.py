@@ -132,10 +132,9 @@ def test_an_administrator_has_to_approve(person: Person) -> None:
     expect(page.get_by_role("link", name="I am the administrator")).to_be_visible()
     person.shot("approval")
     control("approve", {"domain": "strict.example", "client_id": PUBLIC_APP})
+    # What an administrator approved is not asked of the person.
     page.get_by_role("button", name="Sign in again").click()
     page.get_by_role("button", name="Ada Strong").click()
-    # What an administrator approved is not asked of the person.
-    page.wait_for_url(f"{BASE}/**")
     expect(card(person, "ada@strict.example").get_by_role("button", name="Sync now")).to_be_visible()
 
 
@@ -151,9 +150,8 @@ def test_access_that_was_lost_is_told_and_mended(person: Person) -> None:
     expect(mine.locator(".note.bad")).to_be_visible()
     expect(person.page.get_by_role("img", name="Worst state: Error")).to_be_visible()
     person.shot("sign-in-needed")
+    # Microsoft is told who it is, and asks nothing that was granted before.
     mine.get_by_role("button", name="Sign in again").click()
-    person.page.get_by_role("button", name="Rita Long").click()
-    person.page.wait_for_url(f"{BASE}/**")
     expect(card(person, "rita@contoso.com").get_by_role("button", name="Sync now")).to_be_visible()
 
 
@@ -207,7 +205,7 @@ def test_mail_with_a_candidate(person: Person, tmp_path) -> None:
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.locator(".toast", has_text=re.compile("Sent|on its way"))).to_be_visible()
     sent = control("mail/list", {"mailbox": "alex@contoso.com", "folder": "inbox"})["items"][-1]
-    assert (sent["subject"], sent["from"], sent["attachments"]) == ("Interview: Data Engineer", "jobs@contoso.com", ["map.txt"])
+    assert (sent["subject"], sent["from"]["address"], sent["attachments"]) == ("Interview: Data Engineer", "jobs@contoso.com", ["map.txt"])
     assert "Dear Alex" in sent["body"] and "Building 7" in sent["body"]
 
     # The last choice is offered again; this one leaves tomorrow, and is taken back.
