@@ -81,7 +81,7 @@ fi
 export SETTINGS_SCREENSHOTS=$target/settings-$language PYTHONDONTWRITEBYTECODE=1
 mkdir -p "$SETTINGS_SCREENSHOTS"
 status=0
-python -m pytest -q -p no:cacheprovider "$here/browser" || status=$?
+python -m pytest -q --tb=short -p no:cacheprovider "$here/browser" || status=$?
 if [ -s "$work/server.log" ]; then
   echo "the server said:"
   cat "$work/server.log"

@@ -45,7 +45,7 @@ class Person:
         self.page = page
         self.said: list[str] = []
         self.complaints: list[str] = []
-        page.expose_function("heard", self.said.append)
+        page.expose_function("heard", lambda text: self.said.append(text))
         page.add_init_script(LISTENING)
         page.on("pageerror", lambda error: self.complaints.append(f"page: {error}"))
         page.on("console", lambda line: self.complaints.append(f"console: {line.text}") if "Content Security Policy" in line.text else None)
@@ -83,7 +83,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def person(browser: Browser) -> Iterator[Person]:
     context = browser.new_context(viewport={"width": 1200, "height": 800}, color_scheme="light", reduced_motion="reduce")
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(12_000)
     person = Person(context.new_page())
     yield person
     context.close()

@@ -8,7 +8,7 @@ from conftest import BASE, Person, clear_faults, control
 from playwright.sync_api import Browser, expect
 from seeing import hard_to_read, nameless, wider_than_the_screen
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=12_000)
 PUBLIC_APP = "4f2b6f0a-0000-4000-8000-000000000001"
 
 
@@ -193,7 +193,9 @@ def test_mail_with_a_candidate(person: Person, tmp_path) -> None:
     assert download.value.path().read_text() == "Alex Wilber"
 
     page.get_by_role("button", name="Write a mail").click()
-    page.get_by_label("From").select_option(label="Jobs at Contoso – jobs@contoso.com (shared)")
+    sender = page.get_by_label("From")
+    jobs = sender.locator("option", has_text="jobs@contoso.com (shared)").get_attribute("value")
+    sender.select_option(value=jobs)
     page.get_by_label("Template").select_option(label="Invitation to an interview")
     expect(page.get_by_label("Subject")).to_have_value("Interview: Data Engineer")
     page.get_by_label("Add the signature").check()
@@ -210,7 +212,7 @@ def test_mail_with_a_candidate(person: Person, tmp_path) -> None:
 
     # The last choice is offered again; this one leaves tomorrow, and is taken back.
     page.get_by_role("button", name="Write a mail").click()
-    expect(page.get_by_label("From").locator("option:checked")).to_have_text("Jobs at Contoso – jobs@contoso.com (shared)")
+    expect(sender).to_have_value(str(jobs))
     page.get_by_label("Subject").fill("A reminder")
     page.get_by_label("Message", exact=True).fill("See you tomorrow.")
     page.get_by_label("Send at").fill((datetime.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M"))

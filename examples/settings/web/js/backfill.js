@@ -90,7 +90,8 @@ export function backfillSection(id, refresh) {
   function draw() {
     const on = account.state === 'connected' && account.features.includes('mail_sync')
     const open = on && (asks || undecided())
-    fill(element, [on, open, now?.state, now?.range], () => {
+    // What is being chosen stays chosen, whatever goes on behind it.
+    fill(element, [on, open, open || now?.state, open || now?.range], () => {
       if (!on) return null
       if (open) return h('section.inside', { 'aria-label': 'Mail of before' }, choice())
       const works = ['listing', 'seeding', 'paused'].includes(now.state)

@@ -11,7 +11,7 @@ export function composer({ candidate, senders, last, templates }, message, done)
   // An answer leaves from the mailbox in which the mail is.
   const offered = message ? senders.filter(({ id }) => id === message.account_id) : senders
   const chosen = offered.find(({ id }) => id === last) ?? offered[0]
-  const from = h('select', { required: true }, offered.map(({ id, address, display_name: name, kind }) => h('option', { value: id, selected: id === chosen?.id }, `${name ? `${name} – ` : ''}${address}${kind === 'shared_mailbox' ? ' (shared)' : ''}`)))
+  const from = h('select', { required: true }, offered.map(({ id, address, display_name: name, kind }) => h('option', { value: id, selected: id === chosen?.id }, `${name && name !== address ? `${name} – ` : ''}${address}${kind === 'shared_mailbox' ? ' (shared)' : ''}`)))
   const template = h('select', {}, h('option', { value: '' }, 'None'), templates.map(({ id, name }) => h('option', { value: id }, name)))
   const subject = h('input', { type: 'text', required: true, maxLength: 255, autocomplete: 'off' })
   const body = h('textarea', { rows: 10, required: true })
