@@ -45,7 +45,7 @@ def test_connecting_is_explained_and_done_at_microsoft(person: Person) -> None:
     expect(toast(person, "ines@contoso.com is connected.")).to_be_visible()
     mine = card(person, "ines@contoso.com")
     expect(mine.get_by_text("Healthy")).to_be_visible()
-    expect(page.get_by_role("img", name="Worst state: Healthy")).to_be_visible()
+    expect(page.get_by_role("img", name="All is well")).to_be_visible()
     mine.get_by_text("Permissions and what we do not access").click()
     expect(mine.get_by_text("Mail.Send", exact=True)).to_be_visible()
 
@@ -127,6 +127,7 @@ def test_an_administrator_has_to_approve(person: Person) -> None:
     page.get_by_role("button", name="Return to the application").click()
     page.wait_for_url(f"{BASE}/**")
     expect(page.locator(".badge", has_text="Waiting for approval")).to_be_visible()
+    expect(page.get_by_role("img", name="Something needs attention")).to_be_visible()
     expect(page.get_by_label("Text for the request", exact=True)).not_to_have_value("")
     assert "Mail.Send" in page.get_by_label("Sheet for IT", exact=True).input_value()
     expect(page.get_by_role("link", name="I am the administrator")).to_be_visible()
@@ -148,7 +149,7 @@ def test_access_that_was_lost_is_told_and_mended(person: Person) -> None:
     mine.get_by_role("button", name="Sync now").click()
     expect(mine.locator(".badge", has_text="Sign-in needed")).to_be_visible()
     expect(mine.locator(".note.bad")).to_be_visible()
-    expect(person.page.get_by_role("img", name="Worst state: Error")).to_be_visible()
+    expect(person.page.get_by_role("img", name="Something does not work")).to_be_visible()
     person.shot("sign-in-needed")
     # Microsoft is told who it is, and asks nothing that was granted before.
     mine.get_by_role("button", name="Sign in again").click()
@@ -227,7 +228,7 @@ def test_mail_with_a_candidate(person: Person, tmp_path) -> None:
     page.get_by_label("Message", exact=True).fill("Then Thursday it is.")
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.get_by_role("button", name="Write a mail")).to_be_visible()
-    assert control("mail/list", {"mailbox": "alex@contoso.com", "folder": "inbox"})["items"][-1]["subject"] == "RE: About Thursday"
+    assert control("mail/list", {"mailbox": "alex@contoso.com", "folder": "inbox"})["items"][-1]["subject"] == "Re: About Thursday"
 
 
 def test_disconnecting_says_what_happens(person: Person) -> None:

@@ -107,8 +107,9 @@ export class Integration {
       item.signature = (await this.engine.signature(record.id, owner))?.text ?? ''
       items.push(item)
     }
-    // What a person has disconnected is no fault, so it does not colour the dot.
-    const ranks = items.filter(({ state, badge }) => state !== 'disconnected' && badge).map(({ badge }) => BADGES.indexOf(badge))
+    // What a person has disconnected does not colour the dot, and an account that waits for an administrator is no error.
+    const ranks = items.filter(({ state, badge }) => state !== 'disconnected' && badge)
+      .map(({ state, badge }) => BADGES.indexOf(state === 'awaiting_admin' ? 'stale' : badge))
     return { badge: ranks.length ? BADGES[Math.max(...ranks)] : null, items }
   }
 

@@ -109,8 +109,8 @@ class Integration:
             signature = await self.engine.signature(one.id, session.owner)
             item["signature"] = signature.text if signature else ""
             items.append(item)
-        # What a person has disconnected is no fault, so it does not colour the dot.
-        badges = [item["badge"] for item in items if item["state"] != "disconnected" and "badge" in item]
+        # What a person has disconnected does not colour the dot, and an account that waits for an administrator is no error.
+        badges = ["stale" if item["state"] == "awaiting_admin" else item["badge"] for item in items if item["state"] != "disconnected" and "badge" in item]
         return {"badge": max(badges, key=BADGES.index) if badges else None, "items": items}
 
     async def add_shared(self, session: Session, id: str, address: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-// Mail of before: how far back, how much that is, and how far it has come.
+// Earlier mail: how far back, how much that is, and how far it has come.
 
 import { get, post } from './api.js'
 import { ask, button, fill, h, freshId, toast } from './dom.js'
@@ -32,7 +32,7 @@ export function backfillSection(id, refresh) {
       estimate.textContent = 'Counting…'
       try {
         const { messages, folders } = await get(`/accounts/${id}/estimate?range=${range}`)
-        if (mine === latest) estimate.textContent = range === 'nothing' ? 'Nothing of before is fetched.' : `About ${plural(messages, 'message')} in ${plural(folders, 'folder')}.`
+        if (mine === latest) estimate.textContent = range === 'nothing' ? 'No earlier mail is fetched.' : `About ${plural(messages, 'message')} in ${plural(folders, 'folder')}.`
       } catch (error) {
         if (mine === latest) estimate.textContent = error.message
       }
@@ -43,7 +43,7 @@ export function backfillSection(id, refresh) {
         count()
       } }), h('span', {}, text)))
     count()
-    return h('div.stack', {}, h('fieldset', {}, h('legend', {}, 'How far back shall mail be fetched?'), h('div.grid', {}, options)), estimate,
+    return h('div.stack', {}, h('fieldset', {}, h('legend', {}, 'How far back should mail be fetched?'), h('div.grid', {}, options)), estimate,
       h('div.row.buttons', {}, button('Start', () => change('start', range), '.primary'), !undecided() && button('Not now', () => {
         asks = false
         draw()
@@ -61,7 +61,7 @@ export function backfillSection(id, refresh) {
       if (yes) await change('cancel')
     }
     return h('div.stack', {},
-      h('div.row.spread', {}, h('h3', {}, paused ? 'Fetching is paused' : 'Fetching mail of before'), h('span.quiet.small', {}, title())),
+      h('div.row.spread', {}, h('h3', {}, paused ? 'Fetching is paused' : 'Fetching earlier mail'), h('span.quiet.small', {}, title())),
       bar, h('p', { className: 'quiet numbers' }),
       h('div.row.buttons', {}, paused ? button('Resume', () => change('resume'), '.primary') : button('Pause', () => change('pause')), button('Cancel', cancel)))
   }
@@ -81,7 +81,7 @@ export function backfillSection(id, refresh) {
 
   function ended() {
     const text = now.state === 'cancelled' ? `Stopped: ${number(now.done)} of ${plural(now.total, 'message')} are here.` : now.range === 'nothing' ? 'Only new mail is fetched.' : `${title()}: all here, ${plural(now.done, 'message')}.`
-    return h('div.row.spread', {}, h('div', {}, h('h3', {}, 'Mail of before'), h('p.quiet', {}, text)), button('Change', () => {
+    return h('div.row.spread', {}, h('div', {}, h('h3', {}, 'Earlier mail'), h('p.quiet', {}, text)), button('Change', () => {
       asks = true
       draw()
     }))
@@ -93,9 +93,9 @@ export function backfillSection(id, refresh) {
     // What is being chosen stays chosen, whatever goes on behind it.
     fill(element, [on, open, open || now?.state, open || now?.range], () => {
       if (!on) return null
-      if (open) return h('section.inside', { 'aria-label': 'Mail of before' }, choice())
+      if (open) return h('section.inside', { 'aria-label': 'Earlier mail' }, choice())
       const works = ['listing', 'seeding', 'paused'].includes(now.state)
-      return h('section.inside', { 'aria-label': 'Mail of before' }, works ? atWork() : ended())
+      return h('section.inside', { 'aria-label': 'Earlier mail' }, works ? atWork() : ended())
     })
     if (on && !open) numbers()
     // `ended` counts, too.

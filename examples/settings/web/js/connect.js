@@ -47,7 +47,7 @@ export function connectPanel(close) {
   return h('section.card', { 'aria-label': 'Connect an account' },
     h('div.inside.stack', {},
       h('h2', {}, close ? 'Connect another account' : 'Connect your account'),
-      h('fieldset', {}, h('legend', {}, 'What shall it be used for?'), h('div.grid', {}, choices))),
+      h('fieldset', {}, h('legend', {}, 'What will it be used for?'), h('div.grid', {}, choices))),
     h('div.inside', {}, explained),
     h('div.inside.row.buttons', {}, go, close && button('Not now', close, '.plain'),
       h('span.quiet.small.grow', {}, 'You sign in at Microsoft. Passwords never come here.')))

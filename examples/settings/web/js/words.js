@@ -9,11 +9,14 @@ const CALM = { awaiting_admin: 'stale', disconnected: 'off' }
 export function badgeOf({ state, badge }) {
   return { text: STATES[state] ?? BADGES[badge] ?? 'Connected', colour: CALM[state] ?? badge ?? 'healthy' }
 }
-export const worstText = (badge) => (badge ? `Worst state: ${BADGES[badge]}` : 'Nothing connected')
+const WORST = { healthy: 'All is well', incomplete: 'Something could not be read', never_synced: 'Not synced yet', stale: 'Something needs attention', error: 'Something does not work' }
+export const worstText = (badge) => WORST[badge] ?? 'Nothing connected'
 
 /** Why it is so, in words of the engine, and what to do. */
 export function reasonOf(account) {
   const { state, badge, last_error: error, problem, next_step: step } = account
+  // What is to be done then has a section of its own.
+  if (state === 'awaiting_admin') return ''
   if (state === 'connected' && badge === 'healthy' && !step) return account.last_success_at ? 'Everything is up to date.' : 'Ready to use.'
   return [error ?? problem, step].filter((text, n, all) => text && all.indexOf(text) === n).join(' ')
 }
