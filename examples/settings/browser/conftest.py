@@ -83,7 +83,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def person(browser: Browser) -> Iterator[Person]:
     context = browser.new_context(viewport={"width": 1200, "height": 800}, color_scheme="light", reduced_motion="reduce")
-    context.set_default_timeout(12_000)
+    context.set_default_timeout(30_000)
     person = Person(context.new_page())
     yield person
     context.close()

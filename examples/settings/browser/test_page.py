@@ -8,7 +8,7 @@ from conftest import BASE, Person, clear_faults, control
 from playwright.sync_api import Browser, expect
 from seeing import hard_to_read, nameless, wider_than_the_screen
 
-expect.set_options(timeout=12_000)
+expect.set_options(timeout=30_000)
 PUBLIC_APP = "4f2b6f0a-0000-4000-8000-000000000001"
 
 

@@ -84,7 +84,7 @@ export class Desk {
     const { subject, body } = one(TEMPLATES, templateId, 'template')
     const sender = await this.#own(session, accountId)
     const mergeFields = {
-      'candidate.first_name': candidate.first_name, 'candidate.name': candidate.name, 'job.title': candidate.job, 'sender.name': sender.displayName,
+      'candidate.first_name': candidate.first_name, 'candidate.name': candidate.name, 'job.title': candidate.job, 'sender.name': sender.displayName || sender.address,
     }
     return fields(await this.engine.preview(mail({ accountId: sender.id, to: candidate.address, subject, body, mergeFields })), 'subject', 'body')
   }

@@ -90,7 +90,7 @@ class Desk:
         """A template with what is known of the candidate in it, to be read and changed before it is sent."""
         one, template = _one(CANDIDATES, id, "candidate"), _one(TEMPLATES, template_id, "template")
         sender = await self._own(session, account_id)
-        values = {"candidate.first_name": one["first_name"], "candidate.name": one["name"], "job.title": one["job"], "sender.name": sender.display_name}
+        values = {"candidate.first_name": one["first_name"], "candidate.name": one["name"], "job.title": one["job"], "sender.name": sender.display_name or sender.address}
         draft = Mail(sender.id, one["address"], template["subject"], template["body"], merge_fields=values)
         return fields(await self.engine.preview(draft), "subject", "body")
 

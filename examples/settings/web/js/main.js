@@ -61,7 +61,10 @@ async function start() {
   about = await session()
   const list = document.getElementById('candidates')
   list.replaceChildren(...about.candidates.map(({ id, name }) => h('li', {}, h('a', { href: `#/candidates/${id}` }, name))))
-  window.addEventListener('hashchange', () => route().then(() => main.focus()).catch(told))
+  window.addEventListener('hashchange', () => {
+    document.getElementById('toasts').replaceChildren()
+    route().then(() => main.focus()).catch(told)
+  })
   await route()
   if (about.notice) toast(about.notice.text, { bad: about.notice.kind === 'problem' })
   listen(heard)

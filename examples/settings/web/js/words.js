@@ -18,6 +18,8 @@ export function reasonOf(account) {
   // What is to be done then has a section of its own.
   if (state === 'awaiting_admin') return ''
   if (state === 'connected' && badge === 'healthy' && !step) return account.last_success_at ? 'Everything is up to date.' : 'Ready to use.'
+  // The engine's next step speaks to who runs the program; what the person does is a button.
+  if (state !== 'connected') return error ?? problem ?? step ?? ''
   return [error ?? problem, step].filter((text, n, all) => text && all.indexOf(text) === n).join(' ')
 }
 
