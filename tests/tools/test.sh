@@ -38,7 +38,8 @@ cargo_flags=(--workspace --features tidings-uniffi/bindgen)
 
 python_env() {
   [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-  "$venv/bin/pip" install -q --disable-pip-version-check pytest mypy typing_extensions fastapi flask django uvicorn
+  # Playwright drives the Chromium of the system and needs none of its own.
+  PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 "$venv/bin/pip" install -q --disable-pip-version-check pytest mypy typing_extensions fastapi flask django uvicorn playwright
 }
 node_modules() { (cd "$1" && npm ci --no-audit --no-fund --ignore-scripts); }
 # The dependencies, and the plugins that compile and test.
@@ -49,6 +50,7 @@ downloads() {
   wants node && [ -f bindings/node/package-lock.json ] && step get-node node_modules bindings/node
   wants node && step get-node-push node_modules examples/push/node
   wants node && step get-node-bots node_modules examples/bots/node
+  wants node && step get-node-settings node_modules examples/settings/node
   wants kotlin && step get-maven maven
   true
 }
@@ -56,7 +58,7 @@ downloads() {
 export -f python_env node_modules maven
 export venv
 
-# The stories, the program that README.md shows, push, and bots.
+# The stories, the program that README.md shows, push, and bots; the settings page has two languages alone.
 examples() {
   step "examples-$1" examples/run.sh "$1"
   step "readme-$1" examples/readme.sh "$1"
@@ -72,11 +74,13 @@ python_lane() {
   step python "$venv/bin/python" -m pytest -q bindings/python
   step scenarios-python "$venv/bin/python" tests/runners/python/runner.py
   examples python
+  step settings-python examples/settings/run.sh python
 }
 node_lane() {
   step node node --test --test-reporter=tap bindings/node/tests/
   step scenarios-node node tests/runners/node/runner.mjs
   examples node
+  step settings-node examples/settings/run.sh node
 }
 kotlin_lane() {
   step kotlin mvn -B -ntp -f bindings/kotlin/pom.xml verify
