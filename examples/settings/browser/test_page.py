@@ -48,6 +48,8 @@ def test_connecting_is_explained_and_done_at_microsoft(person: Person) -> None:
     expect(page.get_by_role("img", name="All is well")).to_be_visible()
     mine.get_by_text("Permissions and what we do not access").click()
     expect(mine.get_by_text("Mail.Send", exact=True)).to_be_visible()
+    # What is searched for secrets at the end is there.
+    assert any("not_accessed" in text for text in person.said) and any("ines@contoso.com" in text for text in person.said)
 
 
 def test_declining_at_microsoft_is_said(person: Person) -> None:
