@@ -97,4 +97,5 @@ async fn nobody_notices_that_keys_are_replaced() {
     let page = again.messages(MessageQuery { account_id: Some(account), limit: 500, ..MessageQuery::default() }).await.unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(page.items.len(), (rounds * 50).min(500));
     again.shutdown().await;
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none(), "which provider of TLS a process uses by default is for the host to say");
 }

@@ -121,6 +121,9 @@ fn service(text: &str, loopback: bool) -> Result<Url> {
     if text.len() > LONGEST || text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
         return refuse("is too long, or holds characters that no address may hold");
     }
+    if text.is_empty() {
+        return refuse("is empty");
+    }
     let Ok(mut url) = Url::parse(text) else { return refuse("is not a URL") };
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return refuse("must hold no user, query or fragment");

@@ -362,6 +362,9 @@ pub(crate) fn is_personal(tenant: &str) -> bool {
 /// An https origin, or an http one on loopback. True when it is loopback.
 fn origin(name: &str, text: &str) -> Result<(Url, bool)> {
     let refuse = |why: &str| Error::new(ErrorKind::InvalidInput, format!("The {name} address of the cloud {why}."));
+    if text.trim().is_empty() {
+        return Err(refuse("is missing"));
+    }
     let url = Url::parse(text).map_err(|_| refuse("is not a URL"))?;
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err(refuse("must hold no user, query or fragment"));

@@ -11,6 +11,9 @@ pub fn check(text: &str, loopback: bool) -> Result<()> {
     if text.len() > LONGEST {
         return refuse("has more than 2,000 characters");
     }
+    if text.trim().is_empty() {
+        return refuse("is empty");
+    }
     let Ok(url) = Url::parse(text) else { return refuse("is not a URL") };
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return refuse("must hold no user and no fragment");
